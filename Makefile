@@ -1,0 +1,52 @@
+# The commands of everyday use. They run in .venv, which they make on first use.
+
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+
+# Whatever a rule or a test starts finds the environment's programs first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo    train and evaluate a small CLIP on rendered scenes (about 3 minutes)"
+	@echo "make test    run the tests"
+	@echo "make lint    check style: ruff, snakefmt, snakemake --lint"
+	@echo "make clean   delete what runs made: data/, results/ but its README, logs/, benchmarks/"
+	@echo
+	@echo "CORES=$(CORES) sets how many cores demo uses, PYTHON=$(PYTHON) what makes $(VENV)."
+
+demo: $(READY)
+	$(BIN)/snakemake --cores $(CORES) --config dataset=scenes
+	@echo
+	@echo "The figures are in results/scenes/figures/, the numbers in results/scenes/summary.csv."
+
+test: $(READY)
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+# Downloads are under data/ too. The environment stays.
+clean:
+	@echo "deleting data/, results/ (its README.md stays), logs/, benchmarks/ and .snakemake/"
+	@rm -rf data logs benchmarks .snakemake
+	@if [ -d results ]; then find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +; fi
+
+$(READY): requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed, and $(PYTHON) is not:" \
+			"name one with make PYTHON=/path/to/python" >&2; \
+		exit 1; \
+	}
+	@echo "installing into $(VENV) (once; a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

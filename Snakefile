@@ -1,0 +1,26 @@
+"""CLIP grounding: does CLIP look at the right thing? From datasets to scores and figures."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# Read from beside this file, wherever the run works; --configfile and --config add to it.
+configfile: workflow.source_path("config.yaml")
+
+
+include: "rules/common.smk"
+include: "rules/download.smk"
+include: "rules/scenes.smk"
+include: "rules/annotations.smk"
+include: "rules/relevance.smk"
+include: "rules/scores.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    input:
+        f"results/{CONFIG['dataset']}/scores.parquet",
+        f"results/{CONFIG['dataset']}/summary.csv",
+        figures_of(CONFIG["dataset"]),
+    default_target: True

@@ -1,0 +1,192 @@
+"""What the rules share: the validated settings, the shard list, and the settings of each job.
+
+A rule's `spec` is one string of canonical JSON with exactly the settings that its output
+depends on, so that changing a setting reruns what it concerns and nothing else. Settings
+that change how a job runs but not what it makes (device, batch_size, threads) are not in
+it; scripts read those from `snakemake.config`.
+"""
+
+import json
+import os
+import sys
+
+REPOSITORY = os.path.dirname(str(workflow.current_basedir))
+sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
+
+from clip_grounding.config import validate_config
+from clip_grounding.errors import InputError
+from clip_grounding.published import is_published_dataset, published_mean
+from clip_grounding.shards import list_shards
+from snakemake.exceptions import WorkflowError
+
+try:
+    CONFIG = validate_config(config, os.path.join(REPOSITORY, "rules/schemas/config.schema.yaml"))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+config.update(CONFIG)
+
+DATASETS = CONFIG["datasets"]
+MODELS = CONFIG["models"]
+ATTRIBUTIONS = CONFIG["attributions"]
+EVALUATE = CONFIG["evaluate"]
+DIRECTIONS = EVALUATE["directions"]
+
+
+def one_of(names):
+    """A wildcard pattern of exactly these names; of nothing where there are none."""
+    return "|".join(re.escape(name) for name in names) or "(?!)"
+
+
+def dataset_names(kind):
+    return [name for name, dataset in DATASETS.items() if dataset["kind"] == kind]
+
+
+def model_names(key):
+    """Models that have the setting `key`: checkpoint or train."""
+    return [name for name, model in MODELS.items() if key in model]
+
+
+wildcard_constraints:
+    dataset=one_of(DATASETS),
+    model=one_of(MODELS),
+    attribution=one_of([*ATTRIBUTIONS, *EVALUATE["baselines"]]),
+    direction=one_of(DIRECTIONS),
+    shard=r"\d{4,}",
+
+
+def spec_of(**settings):
+    """Canonical JSON of a job's settings: the same settings are the same string."""
+    return json.dumps(settings, sort_keys=True, separators=(",", ":"))
+
+
+def shards_of(dataset):
+    return list_shards(
+        DATASETS[dataset]["image_count"], CONFIG["images_per_shard"], CONFIG["max_images"]
+    )
+
+
+def shard_span(dataset, shard):
+    """First image rank of a shard and the one after its last."""
+    return next([start, stop] for name, start, stop in shards_of(dataset) if name == shard)
+
+
+def shard_files(pattern, dataset):
+    """The files of all shards of a pattern that has {shard}."""
+    return [pattern.format(dataset=dataset, shard=shard.name) for shard in shards_of(dataset)]
+
+
+def contenders_of(dataset):
+    """All [model, attribution, direction] that are scored, baselines last."""
+    explained = [(m, a) for m in DATASETS[dataset]["models"] for a in EVALUATE["attributions"]]
+    baselines = [("baseline", kind) for kind in EVALUATE["baselines"]]
+    return [[m, a, d] for d in DIRECTIONS for m, a in [*explained, *baselines]]
+
+
+# Settings of the jobs, by rule.
+
+
+def relevance_spec(wildcards):
+    return spec_of(
+        dataset=wildcards.dataset,
+        split=DATASETS[wildcards.dataset]["split"],
+        span=shard_span(wildcards.dataset, wildcards.shard),
+        model=wildcards.model,
+        attribution=ATTRIBUTIONS[wildcards.attribution],
+        direction=wildcards.direction,
+        precision=CONFIG["precision"],
+    )
+
+
+def relevance_inputs(wildcards):
+    """Tables and files of a relevance job; only image_to_text needs the regions."""
+    inputs = {
+        "narratives": "results/{dataset}/narratives.parquet",
+        "phrases": "results/{dataset}/phrases.parquet",
+        "images": "data/{dataset}/images.zip",
+        "checkpoint": "data/models/{model}/manifest.json",
+    }
+    if wildcards.direction == "image_to_text":
+        inputs["masks"] = "results/{dataset}/masks/{shard}.parquet"
+    return inputs
+
+
+def score_spec(wildcards):
+    return spec_of(
+        dataset=wildcards.dataset,
+        span=shard_span(wildcards.dataset, wildcards.shard),
+        direction=wildcards.direction,
+    )
+
+
+def baseline_spec(wildcards):
+    return spec_of(
+        dataset=wildcards.dataset,
+        span=shard_span(wildcards.dataset, wildcards.shard),
+        direction=wildcards.direction,
+        baseline=wildcards.attribution,
+        seed=CONFIG["seed"],
+    )
+
+
+def truth_inputs(wildcards):
+    """What a phrase is scored against: its region, or its words in the model's tokens.
+
+    Baselines have no tokens of their own: they use those of the dataset's first model.
+    """
+    if wildcards.direction == "text_to_image":
+        return {"masks": "results/{dataset}/masks/{shard}.parquet"}
+    model = getattr(wildcards, "model", DATASETS[wildcards.dataset]["models"][0])
+    return {
+        "narratives": "results/{dataset}/narratives.parquet",
+        "tokenizer": f"data/models/{model}/manifest.json",
+    }
+
+
+def score_files(wildcards):
+    return [
+        path
+        for model, attribution, direction in contenders_of(wildcards.dataset)
+        for path in shard_files(
+            f"results/{{dataset}}/scores/{model}/{attribution}/{direction}/{{shard}}.parquet",
+            wildcards.dataset,
+        )
+    ]
+
+
+def collect_spec(wildcards):
+    return spec_of(
+        dataset=wildcards.dataset,
+        contenders=contenders_of(wildcards.dataset),
+        shards=len(shards_of(wildcards.dataset)),
+    )
+
+
+def summary_spec(wildcards):
+    return spec_of(
+        bootstrap=CONFIG["bootstrap"],
+        seed=CONFIG["seed"],
+        published=published_means(wildcards.dataset),
+    )
+
+
+def published_means(dataset):
+    """[direction, model, attribution, prompt, mean] of every contender that has been published."""
+    if not is_published_dataset(DATASETS[dataset], CONFIG["max_images"]):
+        return []
+    rows = []
+    for model, attribution, direction in contenders_of(dataset):
+        prompts = ["none"] if model == "baseline" else ["matched", "null"]
+        for prompt in prompts:
+            mean = published_mean(
+                direction,
+                attribution if model == "baseline" else prompt,
+                ATTRIBUTIONS.get(attribution, {}),
+                MODELS.get(model, {}),
+            )
+            if mean is not None:
+                rows.append([direction, model, attribution, prompt, mean])
+    return rows
+
+
+def uses_gpu(wildcards):
+    return 0 if CONFIG["device"] == "cpu" else 1

@@ -1,0 +1,24 @@
+"""The GPU jobs: relevance maps of one model, attribution and direction for one shard."""
+
+
+rule compute_relevance:
+    """Compute every phrase's relevance map, for its own prompt and the null prompt."""
+    input:
+        unpack(relevance_inputs),
+    output:
+        relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
+    params:
+        spec=relevance_spec,
+    log:
+        "logs/{dataset}/compute_relevance/{model}/{attribution}/{direction}/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/compute_relevance/{model}/{attribution}/{direction}/{shard}.tsv"
+    threads: 4
+    resources:
+        gpu=uses_gpu,
+        mem_mb=8000,
+        runtime=240,
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../workflow_scripts/compute_relevance.py"

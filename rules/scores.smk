@@ -1,0 +1,94 @@
+"""Scores: per phrase and shard, then one table of all contenders and its summary."""
+
+
+rule score_relevance:
+    """Score one shard's relevance maps of a model and attribution."""
+    input:
+        unpack(truth_inputs),
+        phrases="results/{dataset}/phrases.parquet",
+        relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
+    output:
+        scores="results/{dataset}/scores/{model}/{attribution}/{direction}/{shard}.parquet",
+    params:
+        spec=score_spec,
+    log:
+        "logs/{dataset}/score_relevance/{model}/{attribution}/{direction}/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/score_relevance/{model}/{attribution}/{direction}/{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/score_relevance.py"
+
+
+rule score_baseline:
+    """Score a baseline, which needs no model, on one shard."""
+    input:
+        unpack(truth_inputs),
+        phrases="results/{dataset}/phrases.parquet",
+    output:
+        scores="results/{dataset}/scores/baseline/{attribution}/{direction}/{shard}.parquet",
+    params:
+        spec=baseline_spec,
+    wildcard_constraints:
+        attribution=one_of(EVALUATE["baselines"]),
+    log:
+        "logs/{dataset}/score_baseline/{attribution}/{direction}/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/score_baseline/{attribution}/{direction}/{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/score_baseline.py"
+
+
+rule collect_scores:
+    """Put the scores of all contenders and shards into one table."""
+    input:
+        scores=score_files,
+    output:
+        scores="results/{dataset}/scores.parquet",
+    params:
+        spec=collect_spec,
+    log:
+        "logs/{dataset}/collect_scores.log",
+    benchmark:
+        "benchmarks/{dataset}/collect_scores.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/collect_scores.py"
+
+
+rule summarize_scores:
+    """Average the scores, with intervals from resampling the images."""
+    input:
+        scores="results/{dataset}/scores.parquet",
+    output:
+        summary="results/{dataset}/summary.csv",
+    params:
+        spec=summary_spec,
+    log:
+        "logs/{dataset}/summarize_scores.log",
+    benchmark:
+        "benchmarks/{dataset}/summarize_scores.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/summarize_scores.py"

@@ -1,0 +1,70 @@
+"""Tables on disk: whole or absent, with their provenance."""
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from clip_grounding.errors import InputError
+from clip_grounding.tables import MASKS, read_provenance, read_shard, read_table, write_table
+
+ROW = {
+    "image_id": 139,
+    "mask": 0,
+    "segment_ids": [3, 4],
+    "height": 2,
+    "width": 3,
+    "counts": b"06",
+    "area": 6,
+}
+
+
+def test_a_table_is_read_as_it_was_written_with_its_provenance(tmp_path):
+    frames = [pd.DataFrame([ROW]), pd.DataFrame([{**ROW, "mask": 1}])]
+    write_table(tmp_path / "new" / "masks.parquet", iter(frames), MASKS, {"dataset": "d"})
+    table = read_table(tmp_path / "new" / "masks.parquet")
+    assert table["mask"].tolist() == [0, 1]
+    assert table["counts"].tolist() == [b"06", b"06"]
+    facts = read_provenance(tmp_path / "new" / "masks.parquet")
+    assert facts["dataset"] == "d"
+    assert {"numpy", "pyarrow"} <= facts["libraries"].keys()
+
+
+def test_a_table_of_no_rows_has_its_columns(tmp_path):
+    write_table(tmp_path / "t.parquet", [], MASKS, {})
+    assert pq.read_schema(tmp_path / "t.parquet").names == MASKS.names
+    assert read_table(tmp_path / "t.parquet").empty
+
+
+def test_a_failed_write_leaves_the_old_table_and_nothing_else(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_table(path, pd.DataFrame([ROW]), MASKS, {})
+
+    def frames():
+        yield pd.DataFrame([ROW])
+        raise RuntimeError("killed halfway")
+
+    with pytest.raises(RuntimeError, match="killed halfway"):
+        write_table(path, frames(), MASKS, {})
+    assert len(read_table(path)) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_unknown_and_missing_columns_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="depth"):
+        write_table(tmp_path / "t.parquet", pd.DataFrame([{**ROW, "depth": 1}]), MASKS, {})
+    with pytest.raises(KeyError, match="area"):
+        write_table(tmp_path / "t.parquet", pd.DataFrame([ROW]).drop(columns="area"), MASKS, {})
+
+
+def test_a_damaged_table_is_refused_by_name(tmp_path):
+    path = tmp_path / "t.parquet"
+    path.write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(InputError, match=r"t\.parquet: not a readable Parquet file"):
+        read_table(path)
+    with pytest.raises(InputError, match=r"no\.parquet: this table is missing"):
+        read_table(tmp_path / "no.parquet")
+
+
+def test_a_shard_is_a_run_of_image_ranks(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"image_rank": [0, 1, 1, 2, 3]}).to_parquet(path)
+    assert read_shard(path, [1, 3])["image_rank"].tolist() == [1, 1, 2]

@@ -1,0 +1,68 @@
+"""The opened towers against the stock model, and what is refused at loading."""
+
+import pytest
+import torch
+from clip_grounding.errors import InputError
+from clip_grounding.towers import choose_device, load_clip, split_towers
+from plain_attribution import random_clip
+
+CPU = torch.device("cpu")
+
+
+def save(model, folder, **config):
+    for key, value in config.items():
+        setattr(model.config.text_config, key, value)
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_a_saved_model_loads_with_the_stock_embeddings(tmp_path):
+    model = random_clip(depth=3, patch=16)
+    clip = load_clip(save(model, tmp_path), CPU)
+    pixels = torch.randn(2, 3, 32, 32)
+    ids = torch.tensor([[48, 3, 9, 49], [48, 49, 49, 49]])
+    stock = model(input_ids=ids, pixel_values=pixels)
+    torch.testing.assert_close(clip.embed(clip.image, pixels), stock.image_embeds)
+    torch.testing.assert_close(clip.embed(clip.text, ids), stock.text_embeds)
+    assert clip.grid == (2, 2)
+
+
+def test_the_old_end_of_text_id_means_the_highest_one(tmp_path):
+    clip = load_clip(save(random_clip(), tmp_path, eos_token_id=2), CPU)
+    assert clip.end_of_text == 49
+
+
+def test_padding_after_the_end_of_text_changes_nothing():
+    clip = split_towers(random_clip())
+    short = torch.tensor([[48, 3, 9, 49]])
+    padded = torch.tensor([[48, 3, 9, 49, 49, 49, 49]])
+    embeddings = [clip.embed(clip.text, ids) for ids in (short, padded)]
+    torch.testing.assert_close(*embeddings)
+
+
+def test_towers_built_in_another_way_are_refused(tmp_path, monkeypatch):
+    folder = save(random_clip(), tmp_path)
+    monkeypatch.setattr(
+        "clip_grounding.towers.finish_block", lambda layer, residual, context: residual
+    )
+    with pytest.raises(InputError, match="the image tower, run block by block, differs"):
+        load_clip(folder, CPU)
+
+
+def test_another_kind_of_model_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(InputError, match="a bert model; CLIP checkpoints are supported"):
+        load_clip(tmp_path, CPU)
+
+
+def test_a_folder_without_weights_is_refused_by_name(tmp_path):
+    random_clip().config.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=f"{tmp_path}: no loadable CLIP checkpoint"):
+        load_clip(tmp_path, CPU)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu_is_refused_and_auto_takes_the_cpu():
+    assert choose_device("auto") == CPU
+    with pytest.raises(InputError, match="device: cuda is asked for"):
+        choose_device("cuda")

@@ -1,0 +1,228 @@
+"""The settings of a run, checked once while the workflow is parsed.
+
+The schema holds types, limits and defaults; what it cannot say, names that refer to other names, is
+checked here. All problems are reported at once, each with its key and the remedy.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from difflib import get_close_matches
+from pathlib import Path
+from textwrap import shorten
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from clip_grounding.errors import InputError
+
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_TYPES = {
+    "array": "a list",
+    "integer": "a whole number",
+    "null": "null",
+    "number": "a number",
+    "object": "a mapping of keys to values",
+    "string": "text",
+}
+
+
+def validate_config(config: dict, schema: Path) -> dict:
+    """Check the settings `config` and fill in defaults.
+
+    Parameters
+    ----------
+    config : dict
+        The settings as read from YAML; left as they are.
+    schema : Path
+        The JSON schema, as YAML.
+
+    Returns
+    -------
+    dict
+        A new dictionary in which every key with a default is present, whole numbers are `int`
+        and other numbers `float`, so that ``2`` and ``2.0`` are the same setting.
+
+    Raises
+    ------
+    InputError
+        The settings cannot be used. The message has a line for every problem.
+    """
+    problems = list(_find_unusable_keys(config))
+    if not problems:
+        config = _copy_plain(config)
+        validator = _Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
+        errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)
+        problems = [line for error in errors for line in _describe(error)]
+        problems += [*_find_undefined_names(config), *_find_unusable_checkpoints(config)]
+    if problems:
+        lines = "\n".join(f"  {line}" for line in dict.fromkeys(problems))
+        raise InputError(f"these settings cannot be used:\n{lines}")
+    return config
+
+
+def is_local_folder(checkpoint: str) -> bool:
+    """Tell whether a model's `checkpoint` is a folder of this machine, not a hub id."""
+    return checkpoint.startswith(("/", ".", "~"))
+
+
+def _find_unusable_keys(value, path: tuple = ()) -> Iterator[str]:
+    """Report keys that YAML reads as something else than text, which no schema can check."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                yield f"{_dotted([*path, str(key)])}: not read as text; put the key in quotes"
+            yield from _find_unusable_keys(item, (*path, str(key)))
+
+
+def _copy_plain(value):
+    """Copy nested settings into builtin types, with 2.0 as 2."""
+    if isinstance(value, dict):
+        return {str(key): _copy_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _check_properties(validator, properties, instance, schema) -> Iterator[ValidationError]:
+    """Check the keys of a mapping, after filling in their defaults in place."""
+    if isinstance(instance, dict):
+        for key, subschema in properties.items():
+            if subschema is False:  # a key that must be absent
+                continue
+            if "default" in subschema:
+                instance.setdefault(key, deepcopy(subschema["default"]))
+            if subschema.get("type") == "number" and type(instance.get(key)) is int:
+                instance[key] = float(instance[key])
+    yield from Draft202012Validator.VALIDATORS["properties"](
+        validator, properties, instance, schema
+    )
+
+
+def _is_number(_, value) -> bool:
+    # JSON has no infinity and no NaN, but YAML does, and no comparison refuses NaN.
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_Validator = extend(
+    Draft202012Validator,
+    validators={"properties": _check_properties},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number),
+)
+
+
+def _describe(error: ValidationError) -> Iterator[str]:
+    """Say what is wrong and what is allowed, a line for every problem of one schema error."""
+    path, value = list(error.absolute_path), error.instance
+    if "propertyNames" in error.absolute_schema_path:
+        reserved = error.validator == "not"
+        rule = "the workflow uses this name itself" if reserved else error.schema["description"]
+        yield f"{_dotted([*path, value])}: choose another name: {rule}"
+    elif error.validator == "additionalProperties":
+        known = sorted(error.schema["properties"])
+        for key in (key for key in value if key not in known):
+            hint = _suggest(key, known)
+            yield f"{_dotted([*path, key])}: unknown key{hint} (known: {_join(known)})"
+    elif error.validator == "required":
+        for key in error.validator_value:
+            if key not in value:
+                yield f"{_dotted([*path, key])}: missing"
+    elif error.validator == "oneOf":
+        keys = [key for option in error.validator_value for key in option["required"]]
+        if isinstance(value, dict):  # anything else has an error of its own
+            yield f"{_dotted(path)}: give either {_join(keys, ' or ')}"
+    elif error.validator in ("minItems", "minProperties"):
+        yield f"{_dotted(path)}: empty; give at least one"
+    elif error.validator == "uniqueItems":
+        twice = [item for index, item in enumerate(value) if item in value[:index]]
+        yield f"{_dotted(path)}: {_join(dict.fromkeys(map(str, twice)))} given more than once"
+    else:
+        hint = _suggest(value, error.schema.get("enum", []))
+        if "string" in error.schema.get("type", []) and isinstance(value, int | float):
+            hint = "; put it in quotes"
+        by_form = error.validator in ("pattern", "minLength")
+        allowed = error.schema["description"] if by_form else _allowed(error.schema)
+        given = shorten(json.dumps(value, default=str, ensure_ascii=False), 80)
+        yield f"{_dotted(path)}: {given} given{hint}; allowed: {allowed}"
+
+
+def _allowed(schema: dict) -> str:
+    """Put into words what `schema` allows."""
+    if "anyOf" in schema:
+        return _join(map(_allowed, schema["anyOf"]), " or ")
+    if "enum" in schema or "const" in schema:
+        return _join(schema.get("enum", [schema.get("const")]))
+    types = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+    limits = {
+        "minimum": "at least",
+        "exclusiveMinimum": "above",
+        "maximum": "at most",
+        "exclusiveMaximum": "below",
+    }
+    words = [f"{word} {schema[key]}" for key, word in limits.items() if key in schema]
+    first = f"{_TYPES[types[0]]} {' and '.join(words)}".strip()
+    return " or ".join([first, *(_TYPES[name] for name in types[1:])])
+
+
+def _suggest(word, known: list[str]) -> str:
+    near = get_close_matches(str(word), known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _join(words, separator: str = ", ") -> str:
+    return separator.join(str(word) for word in words)
+
+
+def _dotted(path: list) -> str:
+    dotted = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return dotted.removeprefix(".") or "settings"
+
+
+def _find_undefined_names(config: dict) -> Iterator[str]:
+    """Report names of datasets, models and attributions that nothing defines."""
+    references = [
+        ("dataset", [config.get("dataset")], "datasets"),
+        ("evaluate.attributions", _section(config, "evaluate").get("attributions"), "attributions"),
+    ]
+    for name, dataset in _section(config, "datasets").items():
+        models = dataset.get("models") if isinstance(dataset, dict) else None
+        references.append((f"datasets.{name}.models", models, "models"))
+    for path, names, section in references:
+        defined = list(_section(config, section))
+        for name in names if isinstance(names, list) else []:
+            if isinstance(name, str) and name not in defined:
+                hint = _suggest(name, defined)
+                yield f"{path}: {name} is not defined{hint} ({section}: {_join(defined)})"
+
+
+def _find_unusable_checkpoints(config: dict) -> Iterator[str]:
+    """Report hub ids without a revision, which would load other weights another day."""
+    for name, model in _section(config, "models").items():
+        checkpoint = model.get("checkpoint") if isinstance(model, dict) else None
+        if not isinstance(checkpoint, str) or not checkpoint:
+            continue
+        path, revision = f"models.{name}", model.get("revision")
+        if is_local_folder(checkpoint):
+            if revision is not None:
+                yield f"{path}.revision: a local folder has none; remove it or set it to null"
+        elif not _HUB_ID.fullmatch(checkpoint):
+            yield (
+                f"{path}.checkpoint: {checkpoint} is no hub id (owner/name); a local folder is"
+                f" written ./{checkpoint}"
+            )
+        elif revision is None:
+            yield (
+                f"{path}.revision: missing; give the commit of {checkpoint} to use, or write"
+                f" ./{checkpoint} if it is a local folder"
+            )
+
+
+def _section(config: dict, key: str) -> dict:
+    """Give a section of settings that may be unsound, empty if it is no mapping."""
+    section = config.get(key)
+    return section if isinstance(section, dict) else {}

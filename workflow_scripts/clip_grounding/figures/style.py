@@ -1,0 +1,121 @@
+"""One look for every figure: colours per contender, type, and files that are the same every time."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+from clip_grounding.tables import replacing
+
+COLUMN_WIDTH = 3.4
+"""Width of a figure in a column of a paper, in inches."""
+
+PAGE_WIDTH = 7.2
+"""Width of a figure across the page, in inches."""
+
+FONT = "DejaVu Sans"  # ships with matplotlib: text is measured and looks alike everywhere
+
+COLORS = {
+    "random": "#BBBBBB",
+    "empty": "#666666",
+    "null": "#56B4E9",
+    "matched": "#D55E00",
+}
+"""Fill per contender (Okabe and Ito's colour-blind safe palette, greys for what sees nothing)."""
+
+LABELS = {
+    "random": "random",
+    "empty": "empty mask",
+    "null": "unimodal (null prompt)",
+    "matched": "CLIP (matched prompt)",
+}
+"""Name per contender, in the order in which contenders are drawn."""
+
+DIRECTION_LABELS = {"text_to_image": "text to image", "image_to_text": "image to text"}
+"""Name per direction, in the order in which directions are drawn."""
+
+INK = "#222222"
+FAINT = "#767676"
+"""The lightest grey that still has the contrast of readable text on white (4.5 : 1)."""
+
+PUBLISHED = "#000000"
+
+_STYLE = {
+    "font.family": FONT,
+    "font.size": 7,
+    "text.color": INK,
+    "text.hinting": "none",  # glyphs as wide in the PNG as in the PDF and as measured
+    "text.parse_math": False,  # captions are data: a dollar sign is a dollar sign
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "pdf.fonttype": 42,  # embedded as TrueType: text stays text
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+# Without a date the same input gives the same bytes.
+_METADATA = {"pdf": {"CreationDate": None}, "png": {}}
+_LARGEST_PNG_SIDE = 60_000  # Agg draws fewer than 2**16 pixels
+
+
+def house_style() -> AbstractContextManager:
+    """Style in which figures are made and saved, whatever a user's own settings say."""
+    return matplotlib.style.context(["default", _STYLE])
+
+
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """Width of one line of text in points, at a font size in points."""
+    font = FontProperties(family=FONT, size=size, weight=weight)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+
+
+def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
+    """Cut a line of text to a width in points, with an ellipsis where something is lost."""
+    if text_width(text, size, weight) <= width:
+        return text
+    while text and text_width(text + "…", size, weight) > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes to a figure, placed in inches from its top left corner."""
+    across, down = figure.get_size_inches()
+    return figure.add_axes(
+        (left / across, 1 - (top + height) / down, width / across, height / down)
+    )
+
+
+def add_text(figure: Figure, left: float, top: float, text: str, **looks) -> None:
+    """Write a line into a figure, its baseline placed in inches from the top left corner."""
+    across, down = figure.get_size_inches()
+    figure.text(left / across, 1 - top / down, text, va="baseline", **looks)
+
+
+def save_figure(figure: Figure, paths: Iterable[str | Path], dpi: int) -> None:
+    """Write a figure to each path, in the format that its suffix names (pdf or png).
+
+    Parameters
+    ----------
+    figure : Figure
+    paths : iterable of str or Path
+        Each appears only when it is whole. The same figure gives the same bytes.
+    dpi : int
+        Dots per inch of the PNG and of images within the PDF; fewer where a very tall
+        figure would exceed what can be drawn.
+    """
+    dpi = min(dpi, int(_LARGEST_PNG_SIDE / max(figure.get_size_inches())))
+    for path in map(Path, paths):
+        kind = path.suffix[1:]
+        with replacing(path) as temporary, house_style():
+            figure.savefig(temporary, format=kind, dpi=dpi, metadata=_METADATA[kind])

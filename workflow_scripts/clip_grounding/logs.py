@@ -1,0 +1,41 @@
+"""Job logs: everything a job prints, its progress bar and its last words go to the rule's log."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from clip_grounding.errors import InputError
+
+
+def start_log(path: str | Path) -> None:
+    """Send stdout and stderr of this process, libraries included, to the file `path`.
+
+    An uncaught `InputError` is written as its message alone, anything else with its
+    traceback. File descriptors are replaced, so that messages from C code and from
+    child processes arrive too.
+
+    Parameters
+    ----------
+    path : str or Path
+        The log file; its folder is made where missing. It is overwritten.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+    sys.excepthook = _write_last_words
+
+
+def _write_last_words(kind, error, trace) -> None:
+    if issubclass(kind, InputError):
+        print(f"error: {error}", file=sys.stderr)
+    else:
+        traceback.print_exception(kind, error, trace, file=sys.stderr)
+    sys.stderr.flush()

@@ -1,0 +1,132 @@
+"""The poster's protocol: the published evaluation, step by step and bit-faithful.
+
+A phrase's score is the mean of the foreground and the background IoU of the Otsu
+foreground of its relevance map. What that number hides is documented in docs/protocols.md.
+"""
+
+import numpy as np
+from PIL import Image
+
+from clip_grounding.preprocessing import pad_to_square
+from clip_grounding.thresholds import otsu_thresholds
+from clip_grounding.tokens import first_mention
+
+SIZE = 224
+"""Pixels per side at which text-to-image maps and masks are compared."""
+
+MAX_WORDS = 70
+"""A narrative with more space-separated words is not scored image-to-text."""
+
+
+def two_class_iou(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean of foreground and background IoU, in float32 as published.
+
+    Parameters
+    ----------
+    predicted, truth : ndarray of bool, shape (n, n_values)
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+        A class absent from both prediction and truth counts 0.
+    """
+    both = (predicted & truth).sum(axis=1)
+    either = (predicted | truth).sum(axis=1)
+    neither = predicted.shape[1] - either
+    not_both = predicted.shape[1] - both
+    foreground = np.float32(both) / np.float32(np.maximum(either, 1))
+    background = np.float32(neither) / np.float32(np.maximum(not_both, 1))
+    return (foreground + background) / np.float32(2)
+
+
+def upsample(grids: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """Upsample bilinearly, half-pixel centres (torch's ``align_corners=False``).
+
+    Parameters
+    ----------
+    grids : ndarray of float32, shape (n, rows, columns)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, size, size)
+    """
+    for axis in (2, 1):
+        low, high, share = _linear_weights(grids.shape[axis], size)
+        shape = [1, 1, 1]
+        shape[axis] = size
+        share = share.reshape(shape)
+        grids = grids.take(low, axis) * (1 - share) + grids.take(high, axis) * share
+    return grids
+
+
+def _linear_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    centers = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(length / size)
+    centers = np.maximum(centers - np.float32(0.5), 0)
+    low = centers.astype(np.int64)
+    high = np.minimum(low + 1, length - 1)
+    return low, high, centers - low.astype(np.float32)
+
+
+def region_truth(region: np.ndarray) -> np.ndarray:
+    """Bring a region's native mask to the comparison grid.
+
+    Padded to a square, resized with Pillow's bicubic filter and truncated: only pixels
+    that stay exactly 255 are foreground, so small regions shrink or vanish.
+
+    Parameters
+    ----------
+    region : ndarray of bool, shape (height, width)
+
+    Returns
+    -------
+    ndarray of bool, shape (224, 224)
+    """
+    padded = pad_to_square(region.astype(np.uint8) * np.uint8(255))
+    resized = Image.fromarray(padded).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+    return np.asarray(resized) == 255
+
+
+def binarize(values: np.ndarray) -> np.ndarray:
+    """Foreground of each row: strictly above its Otsu threshold, so nothing of a constant row."""
+    return values > otsu_thresholds(values)[:, None]
+
+
+def relevance_foreground(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Binarise text-to-image relevance maps.
+
+    Parameters
+    ----------
+    grids : ndarray of float32, shape (n, rows, columns)
+
+    Returns
+    -------
+    foreground : ndarray of bool, shape (n, 224 * 224)
+    degenerate : ndarray of bool, shape (n,)
+        Flat maps: they have no min-max, and nothing is predicted.
+    """
+    maps = upsample(grids).reshape(len(grids), -1)
+    low = maps.min(axis=1, keepdims=True)
+    span = maps.max(axis=1, keepdims=True) - low
+    degenerate = ~(span[:, 0] > 0)
+    maps = (maps - low) / np.where(degenerate[:, None], 1, span)
+    return binarize(maps), degenerate
+
+
+def token_foreground(relevance: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Binarise one caption's token relevance, (n_words,); says whether it is degenerate."""
+    total = relevance.sum()
+    if not total > 0 or relevance.min() == relevance.max():
+        return np.zeros(len(relevance), dtype=bool), True
+    return binarize((relevance / total)[None])[0], False
+
+
+def text_truth(words: list[int], phrase_words: list[int]) -> np.ndarray:
+    """Word tokens of a caption that the published evaluation takes for a phrase, (n_words,)."""
+    start, stop = first_mention(words, phrase_words)
+    positions = np.arange(len(words))
+    return (positions >= start) & (positions < stop)
+
+
+def is_too_wordy(text: str) -> bool:
+    """Say whether the published evaluation skips a narrative of this text image-to-text."""
+    return len(text.split(" ")) > MAX_WORDS

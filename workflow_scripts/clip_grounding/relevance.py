@@ -1,0 +1,304 @@
+"""The relevance job: every map of one shard, images streamed in batches.
+
+What phrases share is computed once: an image's forward pass serves all its phrases and
+the null prompt, a distinct text or region is embedded once, a caption is encoded once
+for all its regions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from pycocotools import mask as coco_mask
+from torch import Tensor
+from tqdm import tqdm
+
+from clip_grounding.archives import open_images
+from clip_grounding.attribution import load_attribution
+from clip_grounding.preprocessing import ImagePreprocessor
+from clip_grounding.tables import RELEVANCE
+from clip_grounding.tokens import Tokens, TextTokenizer
+from clip_grounding.towers import Clip, choose_device, load_clip
+
+PROMPTS = ("matched", "null")
+"""Every phrase has a map for its own text or region, and one for the empty text or black image."""
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """A model, its inputs' preparation, and the attribution method.
+
+    Attributes
+    ----------
+    clip : Clip
+    tokenizer : TextTokenizer
+    preprocess : ImagePreprocessor
+    attribute : callable
+        See `clip_grounding.attribution`.
+    batch_size : int
+        Images, or texts, per forward pass.
+    """
+
+    clip: Clip
+    tokenizer: TextTokenizer
+    preprocess: ImagePreprocessor
+    attribute: Callable[..., Tensor]
+    batch_size: int
+
+    def embed_texts(self, texts: list[str]) -> dict[str, Tensor]:
+        """Unit embedding of each distinct text; batches hold texts of similar length."""
+        tokens = {text: self.tokenizer(text).ids for text in texts}
+        order = sorted(tokens, key=lambda text: (len(tokens[text]), text))
+        embeddings = {}
+        for batch in _batches(order, self.batch_size):
+            ids = self._pad([tokens[text] for text in batch])
+            embeddings.update(zip(batch, self.clip.embed(self.clip.text, ids), strict=True))
+        return embeddings
+
+    def embed_images(self, images: Iterable[np.ndarray]) -> Tensor:
+        """Unit embeddings of uint8 RGB images, (n_images, width)."""
+        batches = _batches(images, self.batch_size)
+        parts = [self.clip.embed(self.clip.image, self.pixels(batch)) for batch in batches]
+        return torch.cat(parts)
+
+    def pixels(self, images: Iterable[np.ndarray]) -> Tensor:
+        """Preprocess uint8 RGB images to (n_images, 3, size, size) on the model's device."""
+        values = np.stack([self.preprocess(image) for image in images])
+        return torch.from_numpy(values).to(self.clip.device)
+
+    def explain_images(self, pixels: Tensor, targets: list[Tensor]) -> list[np.ndarray]:
+        """Patch relevance of each image for each of its targets.
+
+        Parameters
+        ----------
+        pixels : Tensor, shape (n_images, 3, size, size)
+        targets : list of Tensor, shape (n_targets, width)
+            Text embeddings per image.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (n_targets, n_patches)
+        """
+        rows = self._explain(self.clip.image, pixels, targets)
+        return [part[:, 1:].numpy(force=True) for part in rows]
+
+    def explain_texts(self, texts: list[Tokens], targets: list[Tensor]) -> list[np.ndarray]:
+        """Word-token relevance of each text for each of its target image embeddings.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (n_targets, n_words)
+        """
+        rows = self._explain(self.clip.text, self._pad([tokens.ids for tokens in texts]), targets)
+        return [
+            part[:, 1 : 1 + len(tokens.starts)].numpy(force=True)
+            for part, tokens in zip(rows, texts, strict=True)
+        ]
+
+    def _explain(self, tower, inputs: Tensor, targets: list[Tensor]) -> tuple[Tensor, ...]:
+        counts = [len(part) for part in targets]
+        items = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+        items = items.to(self.clip.device)
+        rows = self.attribute(self.clip, tower, inputs, torch.cat(targets), items)
+        return rows.split(counts)
+
+    def _pad(self, ids: list[np.ndarray]) -> Tensor:
+        """Pad on the right with end-of-text: the causal mask hides it from the pooled row."""
+        padded = np.full((len(ids), max(map(len, ids))), self.clip.end_of_text)
+        for row, values in zip(padded, ids, strict=True):
+            row[: len(values)] = values
+        return torch.from_numpy(padded).to(self.clip.device)
+
+
+def compute_relevance(
+    direction: str,
+    attribution: dict,
+    checkpoint: Path,
+    images: str | Path,
+    split: str,
+    narratives: pd.DataFrame,
+    phrases: pd.DataFrame,
+    masks: pd.DataFrame | None,
+    device: str,
+    batch_size: int,
+    threads: int,
+) -> Iterator[pd.DataFrame]:
+    """Load what a relevance job needs and run it; see `text_to_image_relevance` for the rest.
+
+    Parameters
+    ----------
+    direction : {"text_to_image", "image_to_text"}
+    attribution : dict
+        ``kind`` and the method's parameters.
+    checkpoint : Path
+        Folder of the model.
+    images : str or Path
+        The zip of the dataset's images.
+    split : str
+        Folder of the images in that zip.
+    device : {"auto", "cpu", "cuda"}
+    batch_size : int
+        Images, or texts, per forward pass.
+    threads : int
+        CPU threads for torch.
+    """
+    torch.set_num_threads(threads)
+    explainer = Explainer(
+        load_clip(checkpoint, choose_device(device)),
+        TextTokenizer(checkpoint),
+        ImagePreprocessor(checkpoint),
+        load_attribution(**attribution),
+        batch_size,
+    )
+    with open_images(images, split) as archive:
+        if direction == "text_to_image":
+            yield from text_to_image_relevance(explainer, narratives, phrases, archive.pixels)
+        else:
+            yield from image_to_text_relevance(
+                explainer, narratives, phrases, masks, archive.pixels
+            )
+
+
+def text_to_image_relevance(
+    explainer: Explainer,
+    narratives: pd.DataFrame,
+    phrases: pd.DataFrame,
+    read_image: Callable[[str], np.ndarray],
+) -> Iterator[pd.DataFrame]:
+    """Which patches CLIP attends to for each phrase, and for the empty text.
+
+    Parameters
+    ----------
+    explainer : Explainer
+    narratives, phrases : DataFrame
+        The shard's rows of ``narratives.parquet`` and ``phrases.parquet``.
+    read_image : callable
+        File name to uint8 RGB of shape (height, width, 3).
+
+    Yields
+    ------
+    DataFrame
+        The columns of ``tables.RELEVANCE["text_to_image"]``, some images' rows at a time.
+    """
+    embeddings = explainer.embed_texts(["", *phrases["utterance"]])
+    height, width = explainer.clip.grid
+    for batch in _image_batches(narratives, phrases, explainer.batch_size):
+        pixels = explainer.pixels(read_image(image.file_name) for image in batch)
+        texts = [list(dict.fromkeys(["", *image.phrases["utterance"]])) for image in batch]
+        targets = [torch.stack([embeddings[text] for text in own]) for own in texts]
+        rows = []
+        for image, own, relevance in zip(
+            batch, texts, explainer.explain_images(pixels, targets), strict=True
+        ):
+            maps = dict(zip(own, relevance, strict=True))
+            for phrase in image.phrases.itertuples():
+                for prompt, text in zip(PROMPTS, (phrase.utterance, ""), strict=True):
+                    rows.append((*_key(phrase), prompt, height, width, maps[text]))
+        yield pd.DataFrame(rows, columns=RELEVANCE["text_to_image"].names)
+
+
+def image_to_text_relevance(
+    explainer: Explainer,
+    narratives: pd.DataFrame,
+    phrases: pd.DataFrame,
+    masks: pd.DataFrame,
+    read_image: Callable[[str], np.ndarray],
+) -> Iterator[pd.DataFrame]:
+    """Which words of a caption CLIP attends to for each phrase's region, and for a black image.
+
+    The image of a region is black outside it. Arguments as for `text_to_image_relevance`;
+    `masks` are the shard's distinct regions.
+
+    Yields
+    ------
+    DataFrame
+        The columns of ``tables.RELEVANCE["image_to_text"]``, some images' rows at a time.
+    """
+    black = explainer.embed_images([np.zeros((2, 2, 3), np.uint8)])  # black at every size
+    for batch in _image_batches(narratives, phrases, explainer.batch_size):
+        regions = _embed_regions(explainer, batch, masks, read_image)
+        captions = [
+            (image, narrative, own)
+            for image in batch
+            for narrative, own in image.phrases.groupby("narrative")
+        ]
+        tokens = [explainer.tokenizer(image.texts[narrative]) for image, narrative, _ in captions]
+        own_masks = [list(dict.fromkeys(own["mask"])) for _, _, own in captions]
+        targets = [
+            torch.cat([black, *(regions[image.image_id, mask] for mask in distinct)])
+            for (image, _, _), distinct in zip(captions, own_masks, strict=True)
+        ]
+        rows = []
+        for (_, _, own), words, distinct, relevance in zip(
+            captions, tokens, own_masks, explainer.explain_texts(tokens, targets), strict=True
+        ):
+            null, *matched = relevance
+            maps = dict(zip(distinct, matched, strict=True))
+            for phrase in own.itertuples():
+                for prompt, values in zip(PROMPTS, (maps[phrase.mask], null), strict=True):
+                    rows.append((*_key(phrase), prompt, words.starts, words.ends, values))
+        yield pd.DataFrame(rows, columns=RELEVANCE["image_to_text"].names)
+
+
+@dataclass(frozen=True)
+class _Image:
+    image_id: int
+    file_name: str
+    texts: dict[int, str]
+    phrases: pd.DataFrame
+
+
+def _image_batches(
+    narratives: pd.DataFrame, phrases: pd.DataFrame, batch_size: int
+) -> Iterator[list[_Image]]:
+    """The images that have phrases, in image-id order, with a progress bar."""
+    by_image = narratives.groupby("image_id")
+    images = (
+        _Image(
+            image_id,
+            by_image.get_group(image_id)["file_name"].iloc[0],
+            by_image.get_group(image_id).set_index("narrative")["text"].to_dict(),
+            own,
+        )
+        for image_id, own in phrases.groupby("image_id")
+    )
+    with tqdm(total=phrases["image_id"].nunique(), unit="image", mininterval=1) as progress:
+        for batch in _batches(images, batch_size):
+            yield batch
+            progress.update(len(batch))
+
+
+def _embed_regions(
+    explainer: Explainer,
+    batch: list[_Image],
+    masks: pd.DataFrame,
+    read_image: Callable[[str], np.ndarray],
+) -> dict[tuple[int, int], Tensor]:
+    """Embed each distinct region of the images, black outside it; (1, width) each."""
+    wanted = [(image, mask) for image in batch for mask in sorted(set(image.phrases["mask"]))]
+    keys = [(image.image_id, mask) for image, mask in wanted]
+    records = masks.set_index(["image_id", "mask"]).loc[keys]
+
+    def masked_images() -> Iterator[np.ndarray]:
+        decoded = {}
+        for (image, _), record in zip(wanted, records.itertuples(), strict=True):
+            if image.image_id not in decoded:
+                decoded = {image.image_id: read_image(image.file_name)}
+            region = {"size": [record.height, record.width], "counts": record.counts}
+            yield decoded[image.image_id] * coco_mask.decode(region)[..., None]
+
+    return dict(zip(keys, explainer.embed_images(masked_images()).split(1), strict=True))
+
+
+def _key(phrase) -> tuple[int, int, int]:
+    return phrase.narrative, phrase.phrase, phrase.image_id
+
+
+def _batches(values: Iterable, size: int) -> Iterator[list]:
+    values = iter(values)
+    while batch := list(islice(values, size)):
+        yield batch

@@ -1,0 +1,184 @@
+"""The Parquet tables of the workflow: their columns, the one writer and the one reader.
+
+A table is written under a temporary name beside its target and renamed when it is whole;
+its provenance travels in the schema's metadata under the key ``provenance``.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clip_grounding import __version__
+from clip_grounding.errors import InputError
+
+KEYS = [("narrative", pa.int32()), ("phrase", pa.int32()), ("image_id", pa.int64())]
+
+NARRATIVES = pa.schema(
+    [
+        ("narrative", pa.int32()),
+        ("image_id", pa.int64()),
+        ("image_rank", pa.int32()),
+        ("annotator_id", pa.int64()),
+        ("file_name", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("caption", pa.string()),
+        ("text", pa.string()),
+    ]
+)
+PHRASES = pa.schema(
+    [
+        *KEYS,
+        ("image_rank", pa.int32()),
+        ("utterance", pa.string()),
+        ("char_start", pa.int32()),
+        ("char_end", pa.int32()),
+        ("segment_ids", pa.list_(pa.int64())),
+        ("category_ids", pa.list_(pa.int32())),
+        ("categories", pa.list_(pa.string())),
+        ("is_thing", pa.bool_()),
+        ("is_plural", pa.bool_()),
+        ("mask", pa.int32()),
+    ]
+)
+MASKS = pa.schema(
+    [
+        ("image_id", pa.int64()),
+        ("mask", pa.int32()),
+        ("segment_ids", pa.list_(pa.int64())),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("counts", pa.binary()),
+        ("area", pa.int64()),
+    ]
+)
+RELEVANCE = {
+    "text_to_image": pa.schema(
+        [
+            *KEYS,
+            ("prompt", pa.string()),
+            ("grid_height", pa.int16()),
+            ("grid_width", pa.int16()),
+            ("relevance", pa.list_(pa.float32())),
+        ]
+    ),
+    "image_to_text": pa.schema(
+        [
+            *KEYS,
+            ("prompt", pa.string()),
+            ("token_starts", pa.list_(pa.int32())),
+            ("token_ends", pa.list_(pa.int32())),
+            ("relevance", pa.list_(pa.float32())),
+        ]
+    ),
+}
+
+VOID_MASK = -1
+"""The number of the mask row that holds an image's void pixels (panoptic id 0)."""
+
+_LIBRARIES = ("numpy", "pandas", "pillow", "pyarrow", "pycocotools", "torch", "transformers")
+
+
+def provenance(**facts) -> dict:
+    """Describe how a table came about: workflow and library versions, and `facts` of the job."""
+    libraries = {}
+    for name in _LIBRARIES:
+        try:
+            libraries[name] = version(name)
+        except PackageNotFoundError:
+            continue  # a rule's environment holds only what the rule needs
+    return {"workflow": __version__, "libraries": libraries, **facts}
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, renamed to `path` if the block succeeds.
+
+    The folder of `path` is made where missing. If the block raises, the temporary file
+    is removed and `path` stays as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(
+    path: str | Path, frames: pd.DataFrame | Iterable[pd.DataFrame], schema: pa.Schema, facts: dict
+) -> None:
+    """Write `frames`, one row group each, as the Parquet file `path`.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; it appears only when it is whole.
+    frames : DataFrame or iterable of DataFrame
+        The rows. An iterable is consumed one frame at a time, so a job's memory does not
+        grow with its shard.
+    schema : pyarrow.Schema
+        The columns; other columns of a frame are an error.
+    facts : dict
+        Provenance beside the versions, see `provenance`.
+    """
+    if isinstance(frames, pd.DataFrame):
+        frames = [frames]
+    metadata = {"provenance": json.dumps(provenance(**facts), sort_keys=True)}
+    schema = schema.with_metadata(metadata)
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as out,
+    ):
+        for frame in frames:
+            unknown = set(frame.columns) - set(schema.names)
+            if unknown:
+                raise ValueError(f"{path}: columns {sorted(unknown)} are not in the table's schema")
+            out.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+
+
+def read_table(
+    path: str | Path, columns: list[str] | None = None, filters: list | None = None
+) -> pd.DataFrame:
+    """Read the Parquet file `path` (`columns` and `filters` as in `pyarrow.parquet.read_table`).
+
+    Raises
+    ------
+    InputError
+        The file is missing or is no readable Parquet file.
+    """
+    try:
+        # Without a file system pyarrow would treat `key=value` in the path as partition columns.
+        return pq.read_table(path, columns=columns, filters=filters, partitioning=None).to_pandas()
+    except FileNotFoundError:
+        raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{path}: not a readable Parquet file ({error}): delete it and rerun") from error
+
+
+def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:
+    """Read the rows of a shard from a table of the whole dataset.
+
+    Parameters
+    ----------
+    path : str or Path
+        A table with the column ``image_rank``.
+    span : list of int
+        The first image rank and the one after the last.
+    """
+    start, stop = span
+    return read_table(path, filters=[("image_rank", ">=", start), ("image_rank", "<", stop)])
+
+
+def read_provenance(path: str | Path) -> dict:
+    """Read what `write_table` recorded about the file `path`."""
+    return json.loads(pq.read_schema(path).metadata[b"provenance"])

@@ -1,0 +1,32 @@
+"""Compute one shard's relevance maps: images and phrases in, one row per phrase and prompt out."""
+
+import json
+from pathlib import Path
+
+from clip_grounding.logs import start_log
+from clip_grounding.relevance import compute_relevance
+from clip_grounding.tables import RELEVANCE, read_shard, read_table, write_table
+
+start_log(snakemake.log[0])
+spec = json.loads(snakemake.params.spec)
+manifest = json.loads(Path(snakemake.input.checkpoint).read_text())
+
+frames = compute_relevance(
+    direction=spec["direction"],
+    attribution=spec["attribution"],
+    checkpoint=Path(snakemake.input.checkpoint).parent,
+    images=snakemake.input.images,
+    split=spec["split"],
+    narratives=read_shard(snakemake.input.narratives, spec["span"]),
+    phrases=read_shard(snakemake.input.phrases, spec["span"]),
+    masks=read_table(snakemake.input.masks) if "masks" in snakemake.input.keys() else None,
+    device=snakemake.config["device"],
+    batch_size=snakemake.config["batch_size"],
+    threads=snakemake.threads,
+)
+facts = {
+    **spec,
+    "checkpoint": manifest["checkpoint"],
+    "revision": manifest["revision"],
+}
+write_table(snakemake.output.relevance, frames, RELEVANCE[spec["direction"]], facts)
