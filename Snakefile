@@ -1,12 +1,14 @@
 """CLIP grounding: does CLIP look at the right thing? From datasets to scores and figures."""
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
 # Read from beside this file, wherever the run works; --configfile and --config add to it.
-configfile: workflow.source_path("config.yaml")
+configfile: Path(workflow.current_basedir) / "config.yaml"
 
 
 include: "rules/common.smk"
@@ -16,6 +18,7 @@ include: "rules/annotations.smk"
 include: "rules/relevance.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
+include: "rules/published.smk"
 
 
 rule all:

@@ -8,6 +8,7 @@ it; scripts read those from `snakemake.config`.
 
 import json
 import os
+import re
 import sys
 
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
@@ -51,7 +52,7 @@ wildcard_constraints:
     model=one_of(MODELS),
     attribution=one_of([*ATTRIBUTIONS, *EVALUATE["baselines"]]),
     direction=one_of(DIRECTIONS),
-    shard=r"\d{4,}",
+    shard=r"\d+",
 
 
 def spec_of(**settings):
@@ -79,7 +80,12 @@ def contenders_of(dataset):
     """All [model, attribution, direction] that are scored, baselines last."""
     explained = [(m, a) for m in DATASETS[dataset]["models"] for a in EVALUATE["attributions"]]
     baselines = [("baseline", kind) for kind in EVALUATE["baselines"]]
-    return [[m, a, d] for d in DIRECTIONS for m, a in [*explained, *baselines]]
+    return [
+        [model, attribution, direction]
+        for direction in DIRECTIONS
+        for model, attribution in [*explained, *baselines]
+        if (direction, attribution) != ("image_to_text", "center")  # words have no centre
+    ]
 
 
 # Settings of the jobs, by rule.
@@ -107,7 +113,7 @@ def relevance_inputs(wildcards):
     }
     if wildcards.direction == "image_to_text":
         inputs["masks"] = "results/{dataset}/masks/{shard}.parquet"
-    return inputs
+    return {name: path.format(**wildcards) for name, path in inputs.items()}
 
 
 def score_spec(wildcards):
@@ -115,6 +121,7 @@ def score_spec(wildcards):
         dataset=wildcards.dataset,
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
+        seed=CONFIG["seed"],
     )
 
 
@@ -129,16 +136,18 @@ def baseline_spec(wildcards):
 
 
 def truth_inputs(wildcards):
-    """What a phrase is scored against: its region, or its words in the model's tokens.
+    """What a phrase is scored against: its region, and for image_to_text its words.
 
-    Baselines have no tokens of their own: they use those of the dataset's first model.
+    The checkpoint gives the tokens and the patch grid. A baseline has none of its own: it
+    uses those of the dataset's first model.
     """
-    if wildcards.direction == "text_to_image":
-        return {"masks": "results/{dataset}/masks/{shard}.parquet"}
     model = getattr(wildcards, "model", DATASETS[wildcards.dataset]["models"][0])
+    results = f"results/{wildcards.dataset}"
     return {
-        "narratives": "results/{dataset}/narratives.parquet",
-        "tokenizer": f"data/models/{model}/manifest.json",
+        "narratives": f"{results}/narratives.parquet",
+        "phrases": f"{results}/phrases.parquet",
+        "masks": f"{results}/masks/{wildcards.shard}.parquet",
+        "checkpoint": f"data/models/{model}/manifest.json",
     }
 
 
@@ -167,6 +176,10 @@ def summary_spec(wildcards):
         seed=CONFIG["seed"],
         published=published_means(wildcards.dataset),
     )
+
+
+def comparison_spec(wildcards):
+    return spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"])
 
 
 def published_means(dataset):

@@ -5,7 +5,6 @@ rule score_relevance:
     """Score one shard's relevance maps of a model and attribution."""
     input:
         unpack(truth_inputs),
-        phrases="results/{dataset}/phrases.parquet",
         relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
     output:
         scores="results/{dataset}/scores/{model}/{attribution}/{direction}/{shard}.parquet",
@@ -29,7 +28,6 @@ rule score_baseline:
     """Score a baseline, which needs no model, on one shard."""
     input:
         unpack(truth_inputs),
-        phrases="results/{dataset}/phrases.parquet",
     output:
         scores="results/{dataset}/scores/baseline/{attribution}/{direction}/{shard}.parquet",
     params:
@@ -73,11 +71,14 @@ rule collect_scores:
 
 
 rule summarize_scores:
-    """Average the scores, with intervals from resampling the images."""
+    """Average the scores, with intervals from resampling the images; count what is left out."""
     input:
         scores="results/{dataset}/scores.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+        narratives="results/{dataset}/narratives.parquet",
     output:
         summary="results/{dataset}/summary.csv",
+        coverage="results/{dataset}/coverage.csv",
     params:
         spec=summary_spec,
     log:
@@ -92,3 +93,25 @@ rule summarize_scores:
         "../envs/report.yaml"
     script:
         "../workflow_scripts/summarize_scores.py"
+
+
+rule compare_contenders:
+    """Paired differences of the contenders, with intervals and corrected p-values."""
+    input:
+        scores="results/{dataset}/scores.parquet",
+    output:
+        comparisons="results/{dataset}/comparisons.csv",
+    params:
+        spec=comparison_spec,
+    log:
+        "logs/{dataset}/compare_contenders.log",
+    benchmark:
+        "benchmarks/{dataset}/compare_contenders.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/compare_contenders.py"

@@ -1,23 +1,25 @@
-"""Score one shard's relevance maps: one row per phrase and prompt."""
+"""Score one shard's relevance maps under both protocols: one row per phrase and prompt."""
 
 import json
 from pathlib import Path
 
 from clip_grounding.logs import start_log
-from clip_grounding.scores import SCORES, score_image_to_text, score_text_to_image
+from clip_grounding.scores import SCORES, score_text_to_image
 from clip_grounding.tables import read_provenance, read_shard, read_table, write_table
+from clip_grounding.token_scores import score_image_to_text
 from clip_grounding.tokens import TextTokenizer
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
 relevance = read_table(snakemake.input.relevance)
 phrases = read_shard(snakemake.input.phrases, spec["span"])
+masks = read_table(snakemake.input.masks)
 
 if spec["direction"] == "text_to_image":
-    frames = score_text_to_image(relevance, phrases, read_table(snakemake.input.masks))
+    frames = score_text_to_image(relevance, phrases, masks, spec["seed"])
 else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
-    tokenizer = TextTokenizer(Path(snakemake.input.tokenizer).parent)
-    frames = score_image_to_text(relevance, phrases, narratives, tokenizer)
+    tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
+    frames = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, spec["seed"])
 facts = {**spec, "relevance": read_provenance(snakemake.input.relevance)}
 write_table(snakemake.output.scores, frames, SCORES, facts)

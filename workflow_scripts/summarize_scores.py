@@ -1,25 +1,23 @@
-"""Average the scores of every contender, with intervals, beside the published means."""
+"""Average the scores of every contender, with intervals, and count what they leave out."""
 
 import json
 
-import pandas as pd
-
+from clip_grounding.coverage import count_coverage
 from clip_grounding.logs import start_log
-from clip_grounding.scores import METRICS
-from clip_grounding.statistics import CONTENDER, summarize
+from clip_grounding.summary import add_published, summarize
 from clip_grounding.tables import read_table, replacing
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
+scores = read_table(snakemake.input.scores)
 summary = summarize(
-    read_table(snakemake.input.scores),
-    METRICS,
-    resamples=spec["bootstrap"]["resamples"],
-    confidence=spec["bootstrap"]["confidence"],
+    scores,
+    read_table(snakemake.input.phrases),
+    read_table(snakemake.input.narratives),
+    **spec["bootstrap"],
     seed=spec["seed"],
 )
-published = pd.DataFrame(spec["published"], columns=["direction", *CONTENDER, "published"])
-published["metric"] = "poster_iou"
-summary = summary.merge(published, how="left", on=["direction", *CONTENDER, "metric"])
 with replacing(snakemake.output.summary) as temporary:
-    summary.to_csv(temporary, index=False, float_format="%.6f")
+    add_published(summary, spec["published"]).to_csv(temporary, index=False, float_format="%.6f")
+with replacing(snakemake.output.coverage) as temporary:
+    count_coverage(scores).to_csv(temporary, index=False)

@@ -1,11 +1,18 @@
-"""Bootstrap means against a plain loop over drawn images, and their properties."""
+"""Bootstrap means against a plain loop over drawn images; tests against worked examples."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from clip_grounding.statistics import bootstrap_means, image_weights, interval, summarize
+from clip_grounding.statistics import (
+    bootstrap_means,
+    cluster_sums,
+    holm,
+    image_weights,
+    interval,
+    sign_flip_p_values,
+)
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 
 def clustered(n_images=40, per_image=6, seed=0):
@@ -34,6 +41,12 @@ def test_clustering_by_image_widens_the_interval():
     assert ((by_image[1] - by_image[0]) > 1.5 * (by_phrase[1] - by_phrase[0])).all()
 
 
+def test_the_interval_of_a_single_image_is_its_mean():
+    values = np.array([[0.25], [0.75]])
+    low, high = interval(bootstrap_means(values, np.array([8, 8]), 100, 0), 0.95)
+    assert low == high == 0.5
+
+
 @given(st.integers(1, 600))
 def test_every_resample_draws_as_many_images_as_there_are(resamples):
     weights = np.concatenate(list(image_weights(9, resamples, seed=1)))
@@ -41,42 +54,58 @@ def test_every_resample_draws_as_many_images_as_there_are(resamples):
     assert (weights.sum(axis=1) == 9).all()
 
 
-def scores_table(values, images):
-    frames = []
-    for column, prompt in enumerate(("matched", "null")):
-        frames.append(
-            pd.DataFrame(
-                {
-                    "narrative": images,
-                    "phrase": np.arange(len(images)),
-                    "image_id": images,
-                    "direction": "text_to_image",
-                    "model": "m",
-                    "attribution": "a",
-                    "prompt": prompt,
-                    "poster_iou": values[:, column].astype(np.float32),
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([np.nan, 0.5, 2.0, -3.0]))))
+def test_cluster_sums_and_counts_equal_a_loop(rows):
+    clusters = np.array([cluster for cluster, _ in rows], dtype=int)
+    values = np.array([value for _, value in rows], dtype=float)
+    sums, counts = cluster_sums(values[:, None], clusters, 6)
+    for cluster in range(6):
+        own = values[(clusters == cluster) & ~np.isnan(values)]
+        assert (sums[cluster, 0], counts[cluster, 0]) == (own.sum(), len(own))
 
 
-def test_the_summary_leaves_out_phrases_without_a_score():
-    values, images = clustered(n_images=5, per_image=2)
-    values[:2, 1] = np.nan  # both phrases of image 0
-    scores = scores_table(values, images)
-    summary = summarize(scores, ["poster_iou"], 200, 0.95, seed=0).set_index("prompt")
-    assert summary.loc["matched", ["n_phrases", "n_images"]].tolist() == [10, 5]
-    assert summary.loc["null", ["n_phrases", "n_images"]].tolist() == [8, 4]
-    assert summary.loc["null", "mean"] == pytest.approx(np.nanmean(values[:, 1]), abs=1e-6)
-    assert (summary["ci_low"] <= summary["mean"]).all()
-    assert (summary["mean"] <= summary["ci_high"]).all()
+def test_holm_follows_a_hand_worked_example():
+    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 is 0.04, 0.06, 0.06, 0.04; never falling.
+    adjusted = holm(np.array([0.03, 0.01, 0.04, 0.02]))
+    np.testing.assert_allclose(adjusted, [0.06, 0.04, 0.06, 0.06])
 
 
-def test_the_order_of_the_rows_changes_nothing():
-    scores = scores_table(*clustered())
-    shuffled = scores.sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(
-        summarize(scores, ["poster_iou"], 100, 0.95, seed=0),
-        summarize(shuffled, ["poster_iou"], 100, 0.95, seed=0),
-    )
+P_VALUES = arrays(float, st.integers(1, 12), elements=st.floats(1e-6, 1))
+
+
+@given(P_VALUES, st.randoms(use_true_random=False))
+def test_holm_never_lowers_a_p_value_and_keeps_their_order(p_values, random):
+    adjusted = holm(p_values)
+    assert (adjusted >= p_values).all()
+    assert (adjusted <= 1).all()
+    assert (adjusted <= np.minimum(p_values * len(p_values), 1)).all()  # Bonferroni
+    assert (np.diff(adjusted[np.argsort(p_values)]) >= 0).all()
+    order = list(range(len(p_values)))
+    random.shuffle(order)
+    np.testing.assert_array_equal(holm(p_values[order]), adjusted[order])
+
+
+@pytest.mark.parametrize("sums", [np.zeros((30, 1)), np.array([[0.7]]), np.zeros((0, 1))])
+def test_p_is_1_without_a_difference_and_for_a_single_image(sums):
+    assert sign_flip_p_values(sums, 500, seed=0) == 1
+
+
+@given(arrays(float, (9, 3), elements=st.floats(-1, 1, width=16)))
+def test_p_approaches_the_share_of_all_sign_vectors(sums):
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 9)).reshape(9, -1).T
+    slack = 1e-9  # the sums are multiples of a power of two above it
+    exact = (np.abs(signs @ sums) >= np.abs(sums.sum(axis=0)) - slack).mean(axis=0)
+    np.testing.assert_allclose(sign_flip_p_values(sums, 20_000, seed=0), exact, atol=0.02)
+
+
+def test_p_is_uniform_where_there_is_no_effect():
+    sums = np.random.default_rng(0).standard_t(3, size=(100, 2000))
+    p_values = sign_flip_p_values(sums, 999, seed=1)
+    for level in (0.05, 0.25, 0.5, 0.9):
+        assert (p_values <= level).mean() == pytest.approx(level, abs=0.03)
+
+
+def test_p_is_small_for_a_clear_effect_whatever_its_sign():
+    sums = np.random.default_rng(0).normal(1, 1, size=(200, 1))
+    p_values = sign_flip_p_values(np.hstack([sums, -sums]), 999, seed=0)
+    np.testing.assert_array_equal(p_values, 1 / 1000)

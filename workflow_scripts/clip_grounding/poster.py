@@ -31,11 +31,14 @@ def two_class_iou(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
         A class absent from both prediction and truth counts 0.
     """
     both = (predicted & truth).sum(axis=1)
-    either = (predicted | truth).sum(axis=1)
-    neither = predicted.shape[1] - either
-    not_both = predicted.shape[1] - both
+    return iou_of_counts(both, predicted.sum(axis=1), truth.sum(axis=1), predicted.shape[1])
+
+
+def iou_of_counts(both, predicted, truth, n_values: int) -> np.ndarray:
+    """`two_class_iou` from the numbers of values in both, in the prediction and in the truth."""
+    either = predicted + truth - both
     foreground = np.float32(both) / np.float32(np.maximum(either, 1))
-    background = np.float32(neither) / np.float32(np.maximum(not_both, 1))
+    background = np.float32(n_values - either) / np.float32(np.maximum(n_values - both, 1))
     return (foreground + background) / np.float32(2)
 
 
@@ -51,7 +54,7 @@ def upsample(grids: np.ndarray, size: int = SIZE) -> np.ndarray:
     ndarray of float32, shape (n, size, size)
     """
     for axis in (2, 1):
-        low, high, share = _linear_weights(grids.shape[axis], size)
+        low, high, share = linear_weights(grids.shape[axis], size)
         shape = [1, 1, 1]
         shape[axis] = size
         share = share.reshape(shape)
@@ -59,7 +62,11 @@ def upsample(grids: np.ndarray, size: int = SIZE) -> np.ndarray:
     return grids
 
 
-def _linear_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def linear_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Interpolate `length` values at `size` places: lower and upper index, share of the upper.
+
+    Each is of shape (size,).
+    """
     centers = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(length / size)
     centers = np.maximum(centers - np.float32(0.5), 0)
     low = centers.astype(np.int64)
@@ -113,11 +120,12 @@ def relevance_foreground(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def token_foreground(relevance: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Binarise one caption's token relevance, (n_words,); says whether it is degenerate."""
-    total = relevance.sum()
-    if not total > 0 or relevance.min() == relevance.max():
+    """Binarise one caption's token relevance, (n_words,); says whether it is flat (degenerate)."""
+    if len(relevance) == 0 or relevance.min() == relevance.max():
         return np.zeros(len(relevance), dtype=bool), True
-    return binarize((relevance / total)[None])[0], False
+    total = relevance.sum()
+    shares = relevance / total if total > 0 else relevance
+    return binarize(shares[None])[0], False
 
 
 def text_truth(words: list[int], phrase_words: list[int]) -> np.ndarray:

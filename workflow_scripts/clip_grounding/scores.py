@@ -1,46 +1,43 @@
-"""Per-phrase scores of one shard, for a model's relevance maps and for the baselines."""
+"""Per-phrase scores of one shard under both protocols, for models and baselines.
 
-from collections.abc import Collection, Iterable, Iterator
-from functools import cache
+A contender's maps are binarised or ranked once and scored against every region that they
+are compared with: the phrase's own for ``matched`` and ``null``, a disjoint one for
+``mismatched``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pycocotools import mask as coco_mask
 
-from clip_grounding import poster
-from clip_grounding.baselines import random_map
+from clip_grounding import poster, strict
+from clip_grounding.contenders import Draw, center_map, choose_mismatched, random_map
+from clip_grounding.errors import InputError
 from clip_grounding.tables import KEYS, VOID_MASK
-from clip_grounding.tokens import TextTokenizer
 
-METRICS = ["poster_iou"]
-"""The score columns; beside them `degenerate` flags maps in which nothing can be predicted."""
+METRICS = ["poster_iou", *strict.METRICS]
+"""The score columns: the poster's, then the strict protocol's."""
 
-SCORES = pa.schema(
-    [
-        *KEYS,
-        ("prompt", pa.string()),
-        *((metric, pa.float32()) for metric in METRICS),
-        ("degenerate", pa.bool_()),
-    ]
-)
-
+_COLUMNS = [
+    ("prompt", pa.string()),
+    *((metric, pa.float32()) for metric in METRICS),
+    ("region_area", pa.float32()),
+    ("degenerate", pa.bool_()),
+    ("poster_excluded", pa.string()),
+    ("strict_excluded", pa.string()),
+]
+SCORES = pa.schema([*KEYS, *_COLUMNS])
 COLLECTED_SCORES = pa.schema(
-    [
-        *KEYS,
-        ("direction", pa.string()),
-        ("model", pa.string()),
-        ("attribution", pa.string()),
-        *list(SCORES)[len(KEYS) :],
-    ]
+    [*KEYS, *((name, pa.string()) for name in ("direction", "model", "attribution")), *_COLUMNS]
 )
 """The scores of all contenders in one table, ``scores.parquet``."""
 
-_BATCH = 64  # maps of 224 x 224 float32 held at once: 13 MB
-
 
 def score_text_to_image(
-    relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame
+    relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame, seed: int
 ) -> Iterator[pd.DataFrame]:
     """Score the text-to-image relevance maps of a shard.
 
@@ -50,128 +47,148 @@ def score_text_to_image(
         Rows of ``tables.RELEVANCE["text_to_image"]``.
     phrases, masks : DataFrame
         The shard's phrases and regions.
+    seed : int
+        Draws the mismatched phrases.
 
     Yields
     ------
     DataFrame
-        Rows of `SCORES`, in the order of `relevance`.
+        Rows of `SCORES`, an image's at a time.
     """
-    truths = _region_truths(masks)
-    rows = _join(relevance, phrases)
-    for batch in _batches(rows):
-        shape = batch["grid_height"].iloc[0], batch["grid_width"].iloc[0]
-        grids = np.stack(batch["relevance"].to_list()).reshape(-1, *shape)
-        foreground, degenerate = poster.relevance_foreground(grids)
-        yield _frame(batch, _region_scores(foreground, truths, batch), degenerate)
-
-
-def score_image_to_text(
-    relevance: pd.DataFrame,
-    phrases: pd.DataFrame,
-    narratives: pd.DataFrame,
-    tokenizer: TextTokenizer,
-) -> Iterator[pd.DataFrame]:
-    """Score the image-to-text relevance of a shard; see `score_text_to_image`.
-
-    ``poster_iou`` is null where the published evaluation skips the narrative: more than
-    70 words, or more tokens than the context holds.
-    """
-    texts = _texts(narratives, phrases)
-    too_long = {n for n, text in texts.items() if tokenizer.count(text) > tokenizer.context_length}
-    rows = _join(relevance, phrases)
-    binarized = [poster.token_foreground(relevance) for relevance in rows["relevance"]]
-    foregrounds = (foreground for foreground, _ in binarized)
-    scores = _token_scores(foregrounds, rows, texts, tokenizer, too_long)
-    yield _frame(rows, scores, [degenerate for _, degenerate in binarized])
+    refuse_unfinite(relevance)
+    maps_of = dict(iter(relevance.groupby("image_id")))
+    for regions, own in _images(phrases, masks):
+        rows = own.merge(maps_of[regions.image_id], on=["narrative", "phrase", "image_id"])
+        rows = add_mismatched(rows, own, seed)
+        # Phrases of one text, and all null prompts of an image, share a map.
+        _, first, index = np.unique(
+            [values.tobytes() for values in rows["relevance"]],
+            return_index=True,
+            return_inverse=True,
+        )
+        shape = rows["grid_height"].iloc[0], rows["grid_width"].iloc[0]
+        grids = np.stack(rows["relevance"].iloc[first].to_list()).reshape(-1, *shape)
+        foregrounds, degenerate = poster.relevance_foreground(grids)
+        frame = rows[["narrative", "phrase", "image_id", "prompt"]].assign(
+            poster_iou=regions.poster_scores(foregrounds, index, rows["mask"]),
+            degenerate=degenerate[index],
+            **regions.strict_scores(grids, index, rows["mask"]),
+        )
+        yield frame.assign(poster_excluded=None, strict_excluded=None)
 
 
 def score_baseline_text_to_image(
-    kind: str, phrases: pd.DataFrame, masks: pd.DataFrame, seed: int
+    kind: str, phrases: pd.DataFrame, masks: pd.DataFrame, grid: tuple[int, int], seed: int
 ) -> Iterator[pd.DataFrame]:
-    """Score a baseline on regions: ``random`` per pixel, or the ``empty`` mask."""
-    truths = _region_truths(masks)
-    for batch in _batches(phrases):
-        foreground = np.stack(
-            [_baseline_foreground(kind, poster.SIZE**2, seed, row) for row in batch.itertuples()]
-        )
-        scores = _region_scores(foreground, truths, batch)
-        yield _frame(batch.assign(prompt="none"), scores, kind == "empty")
+    """Score a baseline on regions: ``random``, ``empty`` or ``center``.
 
-
-def score_baseline_image_to_text(
-    kind: str,
-    phrases: pd.DataFrame,
-    narratives: pd.DataFrame,
-    tokenizer: TextTokenizer,
-    seed: int,
-) -> Iterator[pd.DataFrame]:
-    """Score a baseline on word tokens: ``random`` per token, or no token (``empty``).
-
-    As published, a baseline knows no context length: it skips only by words.
+    ``random`` is drawn per pixel for the poster's score and per cell of `grid`, the
+    resolution of the models' maps, for the strict ones.
     """
-    texts = _texts(narratives, phrases)
-    foregrounds = [
-        _baseline_foreground(kind, len(tokenizer.words(texts[row.narrative])), seed, row)
-        for row in phrases.itertuples()
-    ]
-    scores = _token_scores(foregrounds, phrases, texts, tokenizer)
-    yield _frame(phrases.assign(prompt="none"), scores, kind == "empty")
+    for regions, own in _images(phrases, masks):
+        index = np.arange(len(own)) if kind == "random" else np.zeros(len(own), dtype=int)
+        if kind == "random":
+            keys = list(zip(own["narrative"], own["phrase"], strict=True))
+            noise = [random_map(poster.SIZE**2, seed, *key, Draw.PIXELS) for key in keys]
+            foregrounds = poster.binarize(np.stack(noise))
+            grids = np.stack([random_map(grid, seed, *key, Draw.CELLS) for key in keys])
+        else:
+            grids = (center_map(*grid) if kind == "center" else np.zeros(grid, np.float32))[None]
+            foregrounds, _ = poster.relevance_foreground(grids)
+        frame = own[["narrative", "phrase", "image_id"]].assign(
+            prompt="none",
+            poster_iou=regions.poster_scores(foregrounds, index, own["mask"]),
+            degenerate=kind == "empty",
+            **regions.strict_scores(grids, index, own["mask"]),
+        )
+        yield frame.assign(poster_excluded=None, strict_excluded=None)
 
 
-def _baseline_foreground(kind: str, n_values: int, seed: int, phrase) -> np.ndarray:
-    if kind == "empty":
-        return np.zeros(n_values, dtype=bool)
-    return poster.binarize(random_map(n_values, seed, phrase.narrative, phrase.phrase)[None])[0]
+@dataclass(frozen=True)
+class _Regions:
+    """The regions of one image, as both protocols compare maps with them."""
+
+    image_id: int
+    height: int
+    width: int
+    pixels: dict[int, np.ndarray]  # mask -> flat positions at native size
+    void: np.ndarray  # flat positions
+    truths: dict[int, np.ndarray]  # mask -> the poster's 224 x 224 truth, packed to words
+
+    def poster_scores(self, foregrounds: np.ndarray, index: np.ndarray, masks) -> np.ndarray:
+        """Score foreground `index[i]` against region `masks[i]`."""
+        predicted = _pack(foregrounds)[index]
+        truth = np.stack([self.truths[mask] for mask in masks])
+        both, n_predicted, n_truth = (
+            np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+            for words in (predicted & truth, predicted, truth)
+        )
+        return poster.iou_of_counts(both, n_predicted, n_truth, poster.SIZE**2)
+
+    def strict_scores(self, grids: np.ndarray, index: np.ndarray, masks) -> dict[str, np.ndarray]:
+        """Score map `index[i]` against region `masks[i]`, and the region's share of the image."""
+        masks = np.asarray(masks)
+        scores = {metric: np.empty(len(index)) for metric in strict.METRICS}
+        for i, grid in enumerate(grids):
+            rows = np.flatnonzero(index == i)
+            distinct, inverse = np.unique(masks[rows], return_inverse=True)
+            image_map = strict.open_map(
+                strict.upsample_to_image(grid, self.height, self.width), self.void
+            )
+            own = strict.score_regions(image_map, [self.pixels[mask] for mask in distinct])
+            for metric, values in own.items():
+                scores[metric][rows] = values[inverse]
+        size = self.height * self.width
+        return {**scores, "region_area": np.array([len(self.pixels[m]) / size for m in masks])}
 
 
-def _region_truths(masks: pd.DataFrame) -> dict[tuple[int, int], np.ndarray]:
-    """Each region at the comparison grid, packed to bits: a shard's regions fit in memory."""
-    truths = {}
-    for row in masks[masks["mask"] != VOID_MASK].itertuples():
-        region = coco_mask.decode({"size": [row.height, row.width], "counts": row.counts})
-        truths[row.image_id, row.mask] = np.packbits(poster.region_truth(region.astype(bool)))
-    return truths
+def _images(
+    phrases: pd.DataFrame, masks: pd.DataFrame
+) -> Iterator[tuple[_Regions, pd.DataFrame]]:
+    """Each image's regions and phrases, in the order of image ids."""
+    masks_of = dict(iter(masks.groupby("image_id")))
+    for image_id, own in phrases.groupby("image_id"):
+        pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
+        for row in masks_of[image_id].itertuples():
+            size = [row.height, row.width]
+            region = coco_mask.decode({"size": size, "counts": row.counts}).astype(bool)
+            if row.mask == VOID_MASK:
+                void = np.flatnonzero(region)
+                continue
+            pixels[row.mask] = np.flatnonzero(region)
+            truths[row.mask] = _pack(poster.region_truth(region).reshape(1, -1))[0]
+        yield _Regions(image_id, *size, pixels, void, truths), own
 
 
-def _region_scores(foreground: np.ndarray, truths: dict, rows: pd.DataFrame) -> np.ndarray:
-    packed = [truths[key] for key in zip(rows["image_id"], rows["mask"], strict=True)]
-    truth = np.unpackbits(np.stack(packed), axis=1).astype(bool)
-    return poster.two_class_iou(foreground, truth)
+def _pack(masks: np.ndarray) -> np.ndarray:
+    """Pack rows of bool to 64-bit words, whose bits count fast; their length is a multiple."""
+    return np.packbits(masks, axis=1).view(np.uint64)
 
 
-def _token_scores(
-    foregrounds: Iterable[np.ndarray],
-    rows: pd.DataFrame,
-    texts: dict[int, str],
-    tokenizer: TextTokenizer,
-    skipped: Collection[int] = (),
-) -> np.ndarray:
-    """Score each row's word tokens; NaN where its narrative is too wordy or in `skipped`."""
-    words = cache(tokenizer.words)  # the rows of a narrative share its text
-    scores = np.full(len(rows), np.nan, dtype=np.float32)
-    for i, (row, foreground) in enumerate(zip(rows.itertuples(), foregrounds, strict=True)):
-        text = texts[row.narrative]
-        if poster.is_too_wordy(text) or row.narrative in skipped:
-            continue
-        truth = poster.text_truth(words(text), words(row.utterance))
-        scores[i] = poster.two_class_iou(foreground[None], truth[None])[0]
-    return scores
+def add_mismatched(rows: pd.DataFrame, phrases: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Add a row per phrase with another phrase's map, where one has a disjoint region.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        `phrases` joined with their maps: the ``matched`` rows are in the order of `phrases`.
+    phrases : DataFrame
+        The phrases among which a map may be borrowed.
+    seed : int
+    """
+    chosen = choose_mismatched(phrases, seed)
+    matched = rows[rows["prompt"] == "matched"]
+    borrowed = matched.iloc[chosen[chosen >= 0]].drop(columns=phrases.columns)
+    own = phrases[chosen >= 0].reset_index(drop=True)
+    mismatched = pd.concat([own, borrowed.reset_index(drop=True)], axis=1)
+    return pd.concat([rows, mismatched.assign(prompt="mismatched")], ignore_index=True)
 
 
-def _texts(narratives: pd.DataFrame, phrases: pd.DataFrame) -> dict[int, str]:
-    own = narratives[narratives["narrative"].isin(phrases["narrative"])]
-    return dict(zip(own["narrative"], own["text"], strict=True))
-
-
-def _join(relevance: pd.DataFrame, phrases: pd.DataFrame) -> pd.DataFrame:
-    columns = ["narrative", "phrase", "utterance", "mask"]
-    return relevance.merge(phrases[columns], on=["narrative", "phrase"], validate="many_to_one")
-
-
-def _batches(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    for start in range(0, len(rows), _BATCH):
-        yield rows.iloc[start : start + _BATCH]
-
-
-def _frame(rows: pd.DataFrame, scores: np.ndarray, degenerate) -> pd.DataFrame:
-    return rows[["narrative", "phrase", "image_id", "prompt"]].assign(poster_iou=scores, degenerate=degenerate)
+def refuse_unfinite(relevance: pd.DataFrame) -> None:
+    """Refuse relevance that is not a number: a broken model must not score at all."""
+    for row in relevance.itertuples():
+        if not np.isfinite(row.relevance).all():
+            raise InputError(
+                f"relevance of narrative {row.narrative}, phrase {row.phrase} ({row.prompt}) holds "
+                "values that are not finite: the model's weights or its precision are at fault"
+            )

@@ -1,18 +1,66 @@
-"""Means with intervals that respect the data: phrases of one image are not independent."""
+"""Intervals and tests that respect the data: phrases of one image are not independent.
+
+Everything works on sums and counts per image, so that a resample of the images is one row of
+a matrix product, whatever the number of columns.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 _BLOCK = 256  # resamples drawn at once: 256 x 5,000 images of float64 is 10 MB
 
 
-def image_weights(n_images: int, resamples: int, seed: int):
+def image_weights(n_images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Yield blocks of bootstrap weights: how often each image is drawn, (block, n_images)."""
     generator = np.random.default_rng(seed)
     shares = np.full(n_images, 1 / n_images)
     for start in range(0, resamples, _BLOCK):
         size = min(_BLOCK, resamples - start)
         yield generator.multinomial(n_images, shares, size=size).astype(np.float64)
+
+
+def cluster_sums(
+    values: np.ndarray, clusters: np.ndarray, n_clusters: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum each cluster's values and count them, column by column.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n_values, n_columns)
+        NaN where a column has no value: it is neither summed nor counted.
+    clusters : ndarray of int, shape (n_values,)
+        Cluster of each row, from 0.
+    n_clusters : int
+
+    Returns
+    -------
+    sums, counts : ndarray of float64, shape (n_clusters, n_columns)
+    """
+    sums, counts = np.zeros((2, n_clusters, values.shape[1]))
+    if len(values) == 0:
+        return sums, counts
+    order = np.argsort(clusters, kind="stable")
+    present, starts = np.unique(clusters[order], return_index=True)
+    ordered = values[order].astype(np.float64)
+    known = ~np.isnan(ordered)
+    sums[present] = np.add.reduceat(np.where(known, ordered, 0), starts, axis=0)
+    counts[present] = np.add.reduceat(known.astype(np.float64), starts, axis=0)
+    return sums, counts
+
+
+def resampled_means(sums: np.ndarray, counts: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """Means of resampled images, from each image's sums and counts (see `cluster_sums`).
+
+    Returns
+    -------
+    ndarray of float64, shape (resamples, n_columns)
+        The same images are drawn for every column. NaN where a resample holds no value.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.concatenate(
+            [(w @ sums) / (w @ counts) for w in image_weights(len(sums), resamples, seed)]
+        )
 
 
 def bootstrap_means(
@@ -34,69 +82,60 @@ def bootstrap_means(
     ndarray of float64, shape (resamples, n_columns)
         The same images are drawn for every column, so differences of columns are paired.
     """
-    _, index = np.unique(images, return_inverse=True)
-    known = ~np.isnan(values)
-    n_images = index.max() + 1
-    sums = np.zeros((n_images, values.shape[1]))
-    counts = np.zeros_like(sums)
-    np.add.at(sums, index, np.where(known, values, 0).astype(np.float64))
-    np.add.at(counts, index, known.astype(np.float64))
-    with np.errstate(invalid="ignore", divide="ignore"):  # a resample may miss a rare column
-        return np.concatenate(
-            [(w @ sums) / (w @ counts) for w in image_weights(n_images, resamples, seed)]
-        )
+    present, index = np.unique(images, return_inverse=True)
+    return resampled_means(*cluster_sums(values, index, len(present)), resamples, seed)
 
 
 def interval(means: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of resampled means, (low, high) per column."""
+    """Percentile interval of resampled means, (low, high) per column.
+
+    Resamples without a value (NaN) do not take part. All resamples of a single image are
+    that image, so its interval is the mean itself: it says nothing about other images.
+    """
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(means, [tail, 1 - tail], axis=0)
+    # Without columns nanquantile forgets its two rows.
+    low, high = np.nanquantile(means, [tail, 1 - tail], axis=0).reshape(2, means.shape[1])
     return low, high
 
 
-CONTENDER = ["model", "attribution", "prompt"]
+def sign_flip_p_values(sums: np.ndarray, flips: int, seed: int) -> np.ndarray:
+    """Two-sided p-values of paired differences, flipping the sign of whole images.
 
-
-def summarize(
-    scores: pd.DataFrame, metrics: list[str], resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
-    """Mean and image-clustered bootstrap interval per direction, contender and metric.
+    If two contenders are equally good, an image's summed difference is as likely negative as
+    positive. p = (1 + how many flips give at least the observed total) / (1 + flips), so that
+    it is never 0; with a single image, or without any difference, it is 1.
 
     Parameters
     ----------
-    scores : DataFrame
-        Rows of ``scores.parquet``: one per phrase, direction and contender.
-    metrics : list of str
-        The columns to average.
-    resamples, confidence, seed
-        Of the bootstrap.
+    sums : ndarray of float64, shape (n_images, n_columns)
+        Each image's summed differences, 0 for an image without any.
+    flips : int
+        Random sign vectors, the same ones for every column.
+    seed : int
 
     Returns
     -------
-    DataFrame
-        Columns direction, model, attribution, prompt, metric, n_phrases, n_images, mean,
-        ci_low, ci_high.
+    ndarray of float64, shape (n_columns,)
     """
-    rows = []
-    for direction, own in scores.groupby("direction", sort=True):
-        for metric in metrics:
-            keys = ["image_id", "narrative", "phrase", *CONTENDER]
-            table = own.set_index(keys)[metric].unstack(CONTENDER)
-            images = table.index.get_level_values("image_id").to_numpy()
-            values = table.to_numpy(dtype=np.float64)
-            low, high = interval(bootstrap_means(values, images, resamples, seed), confidence)
-            for i, contender in enumerate(table.columns):
-                known = ~np.isnan(values[:, i])
-                rows.append(
-                    {
-                        "direction": direction,
-                        **dict(zip(CONTENDER, contender, strict=True)),
-                        "metric": metric,
-                        "n_phrases": int(known.sum()),
-                        "n_images": len(np.unique(images[known])),
-                        "mean": values[known, i].mean() if known.any() else np.nan,
-                        "ci_low": low[i],
-                        "ci_high": high[i],
-                    }
-                )
-    return pd.DataFrame(rows)
+    generator = np.random.default_rng(seed)
+    # Flips that only swap equal terms must count as ties in spite of rounding.
+    threshold = np.abs(sums.sum(axis=0)) - 1e-9 * np.abs(sums).sum(axis=0)
+    exceeding = np.zeros(sums.shape[1])
+    for start in range(0, flips, _BLOCK):
+        shape = min(_BLOCK, flips - start), len(sums)
+        signs = generator.integers(0, 2, size=shape, dtype=np.int8) * 2.0 - 1.0
+        exceeding += (np.abs(signs @ sums) >= threshold).sum(axis=0)
+    return (1 + exceeding) / (1 + flips)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust the p-values of a family of tests (Holm, Scand. J. Statist. 6, 1979).
+
+    Rejecting where the adjusted value is below α keeps the chance of any false rejection
+    in the family below α.
+    """
+    order = np.argsort(p_values, kind="stable")
+    remaining = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(p_values[order] * remaining)
+    return np.minimum(adjusted, 1)

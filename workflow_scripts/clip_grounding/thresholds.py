@@ -48,16 +48,35 @@ def otsu_thresholds(values: np.ndarray) -> np.ndarray:
     """
     counts, edges = histograms(values)
     centers = (edges[:, :-1] + edges[:, 1:]) / 2
+    thresholds = centers[np.arange(len(values)), otsu_bins(counts, centers)]
+    constant = values.min(axis=1) == values.max(axis=1)
+    return np.where(constant, values[:, 0], thresholds)
+
+
+def otsu_bins(counts: np.ndarray, centers: np.ndarray | None = None) -> np.ndarray:
+    """Bin whose centre is Otsu's threshold: the most variance between the classes.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n, n_bins)
+        Histograms with a value in the first and in the last bin.
+    centers : ndarray of float32, shape (n, n_bins), optional
+        Bin centres; equidistant where they are not given.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    if centers is None:
+        centers = np.arange(counts.shape[1], dtype=np.float32)[None]
     # float32 counts and this order of summation are scikit-image's; ties depend on them.
     counts = counts.astype(np.float32)
     weighted = counts * centers
     below = np.cumsum(counts, axis=1)
     above = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):  # rows of equal values
         mean_below = np.cumsum(weighted, axis=1) / below
         mean_above = (np.cumsum(weighted[:, ::-1], axis=1) / above[:, ::-1])[:, ::-1]
     difference = mean_below[:, :-1] - mean_above[:, 1:]
     variance = below[:, :-1] * above[:, 1:] * difference**2
-    thresholds = centers[np.arange(len(values)), variance.argmax(axis=1)]
-    constant = values.min(axis=1) == values.max(axis=1)
-    return np.where(constant, values[:, 0], thresholds)
+    return variance.argmax(axis=1)

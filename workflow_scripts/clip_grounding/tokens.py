@@ -100,3 +100,10 @@ def first_mention(words: list[int], phrase_words: list[int]) -> tuple[int, int]:
     if not phrase_words or phrase_words[0] not in words or phrase_words[-1] not in words:
         return 0, 0
     return words.index(phrase_words[0]), words.index(phrase_words[-1]) + 1
+
+
+def patch_grid(folder: str | Path) -> tuple[int, int]:
+    """Rows and columns of patches of the checkpoint in `folder`, from its ``config.json``."""
+    vision = json.loads((Path(folder) / "config.json").read_text())["vision_config"]
+    side = vision["image_size"] // vision["patch_size"]
+    return side, side

@@ -1,4 +1,6 @@
-"""The poster's bar chart: every contender's mean score, with its interval, in both directions."""
+"""The poster's bar chart: every contender's mean score with its interval, in both directions."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.style import (
     COLORS,
@@ -15,30 +18,41 @@ from clip_grounding.figures.style import (
     LABELS,
     PUBLISHED,
     add_axes,
+    add_text,
     house_style,
     text_width,
 )
 
 _SIZE = 7
 _SMALL = 6
-# Inches.
-_BAR = 0.13
-_GAP = 0.08
-_SPACE = 0.13
-_ABOVE = 0.62
-_BELOW = 0.56
-_NARROWEST_PANEL = 1.1
+# In inches.
+_BAR = 0.14
+_GROUP_GAP = 0.09
+_MARGIN = 0.08
+_LEGEND_ROW = 0.13
+_TITLE = 0.21
+_BELOW = 0.6  # tick labels, counts and the note
+_VALUE = 0.34  # room for a printed value
+_NARROWEST_PANEL = 1.15
+
+
+def read_summary(path: str | Path) -> pd.DataFrame:
+    """Read a ``summary.csv``, in which only an empty cell means missing.
+
+    By itself pandas would take the prompt ``null`` for a missing value.
+    """
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def draw_scores(
     summary: pd.DataFrame,
     models: list[str],
     attributions: list[str],
+    confidence: float,
     metric: str = "poster_iou",
-    metric_label: str = "poster score",
-    confidence: float = 0.95,
+    metric_label: str = "Poster score",
 ) -> Figure:
-    """Draw the means of one metric as bars, a panel per direction, a group per model.
+    """Draw the means of one metric as bars: a panel per direction, a group per model.
 
     Parameters
     ----------
@@ -46,33 +60,169 @@ def draw_scores(
         Rows of ``summary.csv``.
     models, attributions : list of str
         In the order in which they are drawn. Attributions are named where there are several.
-    metric, metric_label : str
-        The metric and what the axis calls it.
     confidence : float
         Of the intervals.
+    metric, metric_label : str
+        The metric and its name in the figure.
 
     Returns
     -------
     Figure
         As wide as a column, wider where a model's name is very long.
     """
-    summary = summary[summary["metric"] == metric]
-    groups = list_groups(summary, models, attributions)
-    bars = [(bar, y) for bar, y in zip(*_place(groups), strict=True)]
-    directions = [name for name in DIRECTION_LABELS if name in set(summary["direction"])]
-    names = [_group_label(*group, several=len(attributions) > 1) for group in groups]
+    bars = arrange_bars(summary[summary["metric"] == metric], models, attributions)
+    directions = [name for name in DIRECTION_LABELS if name in set(bars["direction"])]
+    groups = bars.groupby("group")["y"].mean()
+    names = _group_names(models, attributions)
     with house_style():
-        figure, panels = _lay_out(directions, names, bars)
-        limit = 1.05 * np.nanmax(summary[["mean", "ci_high", "published"]].to_numpy(float))
+        legend = _legend_handles(bars)
+        above = _MARGIN + _LEGEND_ROW * -(-len(legend) // 3)
+        figure, panels = _lay_out(len(directions), [names[g] for g in groups.index], bars, above)
+        largest = bars[["mean", "ci_high", "published"]].max().max()
         for axes, direction in zip(panels, directions, strict=True):
-            own = summary[summary["direction"] == direction]
-            _draw_panel(axes, own, bars, limit)
+            own = bars[bars["direction"] == direction]
+            _draw_bars(axes, own)
+            _print_values(axes, own, 0 if np.isnan(largest) else largest)
             axes.set_title(DIRECTION_LABELS[direction], loc="left", fontsize=_SIZE, pad=4)
             axes.set_xlabel(_count_label(own), fontsize=_SMALL, labelpad=2)
-        _label_groups(panels, groups, names, bars)
-        width, height = figure.get_size_inches()
-        note = f"{metric_label}, mean with {confidence:.3g} interval over images"
-        note = f"{metric_label}: mean and {100 * confidence:.3g} % interval over images"
-        figure.text(0.5, 0.06 / height, note, ha="center", va="bottom", fontsize=_SIZE)
-        _add_legend(figure, summary)
+            axes.set_yticks([])
+        panels[0].set_yticks(groups, [names[g] for g in groups.index], fontsize=_SIZE)
+        panels[0].tick_params(axis="y", length=0)
+        bottom = figure.get_size_inches()[1] - _MARGIN
+        note = f"{metric_label}: mean and {100 * confidence:g} % interval, images resampled"
+        add_text(figure, _MARGIN, bottom, note, fontsize=_SMALL)
+        figure.legend(
+            handles=legend,
+            loc="upper left",
+            bbox_to_anchor=(0, 1),
+            ncols=3,
+            fontsize=_SMALL,
+            frameon=False,
+            borderpad=0.6,
+            labelspacing=0.4,
+            columnspacing=1.4,
+            handlelength=1.2,
+            handleheight=0.8,
+        )
     return figure
+
+
+def arrange_bars(summary: pd.DataFrame, models: list[str], attributions: list[str]) -> pd.DataFrame:
+    """Say which contender each row of the summary is, in which group, and where its bar goes.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Rows of one metric.
+    models, attributions : list of str
+        In the order in which they are drawn.
+
+    Returns
+    -------
+    DataFrame
+        The rows with ``contender`` (a key of `LABELS`), ``group`` (0 for the baselines) and
+        ``y`` (inches from the top of the panel to the bar's middle).
+    """
+    is_baseline = summary["model"] == "baseline"
+    rows = summary.assign(
+        contender=summary["attribution"].where(is_baseline, summary["prompt"]),
+        group=[
+            0
+            if model == "baseline"
+            else 1 + models.index(model) * len(attributions) + attributions.index(attribution)
+            for model, attribution in zip(summary["model"], summary["attribution"], strict=True)
+        ],
+    )
+    order = list(LABELS)
+    slots = rows[["group", "contender"]].drop_duplicates()
+    slots = slots.sort_values(
+        ["group", "contender"],
+        key=lambda column: column.map(order.index) if column.name == "contender" else column,
+    )
+    rank = slots["group"].rank(method="dense") - 1
+    slots["y"] = (np.arange(len(slots)) + 0.5) * _BAR + rank * _GROUP_GAP
+    return rows.merge(slots, on=["group", "contender"])
+
+
+def _group_names(models: list[str], attributions: list[str]) -> dict[int, str]:
+    pairs = [(model, attribution) for model in models for attribution in attributions]
+    names = [f"{model}\n{how}" if len(attributions) > 1 else model for model, how in pairs]
+    return dict(enumerate(["no model", *names]))
+
+
+def _lay_out(
+    n_panels: int, names: list[str], bars: pd.DataFrame, above: float
+) -> tuple[Figure, list[Axes]]:
+    """Panels side by side, with room for the longest name; one unit of y is one inch."""
+    widest = max(text_width(line, _SIZE) for name in names for line in name.split("\n")) / 72
+    left = _MARGIN + widest + 0.06
+    share = (COLUMN_WIDTH - left - n_panels * _MARGIN) / n_panels
+    panel = max(share, _NARROWEST_PANEL)
+    inside = bars["y"].max() + _BAR / 2 + 0.04
+    size = (left + n_panels * (panel + _MARGIN), above + _TITLE + inside + _BELOW)
+    figure = Figure(figsize=size)
+    panels = []
+    for number in range(n_panels):
+        x = left + number * (panel + _MARGIN)
+        axes = add_axes(figure, x, above + _TITLE, panel, inside)
+        axes.set_ylim(inside, -0.04)
+        panels.append(axes)
+    return figure, panels
+
+
+def _draw_bars(axes: Axes, bars: pd.DataFrame) -> None:
+    colors = [COLORS[contender] for contender in bars["contender"]]
+    axes.barh(bars["y"], bars["mean"], height=_BAR * 0.88, color=colors)
+    whiskers = [bars["mean"] - bars["ci_low"], bars["ci_high"] - bars["mean"]]
+    axes.errorbar(
+        bars["mean"], bars["y"], xerr=whiskers, fmt="none",
+        ecolor=INK, elinewidth=0.7, capsize=1.5, capthick=0.7,
+    )  # fmt: skip
+    known = bars[bars["published"].notna()]
+    # At the bar's upper edge: in the middle it would hide the whisker where the two agree.
+    axes.plot(known["published"], known["y"] - 0.36 * _BAR, **_published_looks())
+
+
+def _published_looks() -> dict:
+    return {
+        "linestyle": "none", "marker": "v", "markersize": 4, "markeredgewidth": 0.4,
+        "markerfacecolor": PUBLISHED, "markeredgecolor": "white", "zorder": 4, "clip_on": False,
+    }  # fmt: skip
+
+
+def _print_values(axes: Axes, bars: pd.DataFrame, largest: float) -> None:
+    """Print each mean beyond its bar, whisker and marker; the axis starts at 0."""
+    width = axes.get_position().width * axes.figure.get_size_inches()[0]
+    axes.set_xlim(0, (largest or 1) * width / (width - _VALUE))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(axis="x", labelsize=_SMALL, length=2, pad=2)
+    for bar in bars.itertuples():
+        ends = [end for end in (bar.mean, bar.ci_high, bar.published) if not np.isnan(end)]
+        axes.annotate(
+            "no value" if np.isnan(bar.mean) else f"{bar.mean:.3f}",
+            (max(ends, default=0), bar.y),
+            xytext=(3, 0),
+            textcoords="offset points",
+            ha="left",
+            va="center_baseline",
+            fontsize=_SMALL,
+        )
+
+
+def _count_label(bars: pd.DataFrame) -> str:
+    def spread(counts: pd.Series) -> str:
+        return "–".join(f"{count:,}" for count in sorted({counts.min(), counts.max()}))
+
+    return f"{spread(bars['n_phrases'])} phrases,\n{spread(bars['n_images'])} images"
+
+
+def _legend_handles(bars: pd.DataFrame) -> list:
+    drawn = set(bars["contender"])
+    handles = [
+        Patch(facecolor=COLORS[name], label=label)
+        for name, label in LABELS.items()
+        if name in drawn
+    ]
+    if bars["published"].notna().any():
+        handles.append(Line2D([], [], label="published", **_published_looks()))
+    return handles

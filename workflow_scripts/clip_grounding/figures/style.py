@@ -1,4 +1,4 @@
-"""One look for every figure: colours per contender, type, and files that are the same every time."""
+"""One look for every figure: colours per contender, type, and reproducible files."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -8,6 +8,7 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from clip_grounding.tables import replacing
@@ -100,6 +101,14 @@ def add_text(figure: Figure, left: float, top: float, text: str, **looks) -> Non
     """Write a line into a figure, its baseline placed in inches from the top left corner."""
     across, down = figure.get_size_inches()
     figure.text(left / across, 1 - top / down, text, va="baseline", **looks)
+
+
+def add_rule(figure: Figure, left: float, right: float, top: float, **looks) -> None:
+    """Draw a horizontal rule into a figure, placed in inches from the top left corner."""
+    across, down = figure.get_size_inches()
+    y = 1 - top / down
+    looks = {"transform": figure.transFigure, "solid_capstyle": "butt", **looks}
+    figure.add_artist(Line2D([left / across, right / across], [y, y], **looks))
 
 
 def save_figure(figure: Figure, paths: Iterable[str | Path], dpi: int) -> None:

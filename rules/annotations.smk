@@ -1,0 +1,64 @@
+"""What the phrases are and where: the index of the whole dataset, and the masks of each shard."""
+
+
+def index_spec(wildcards):
+    dataset = DATASETS[wildcards.dataset]
+    return spec_of(
+        dataset=wildcards.dataset, split=dataset["split"], image_count=dataset["image_count"]
+    )
+
+
+def masks_spec(wildcards):
+    return spec_of(
+        dataset=wildcards.dataset,
+        split=DATASETS[wildcards.dataset]["split"],
+        span=shard_span(wildcards.dataset, wildcards.shard),
+    )
+
+
+rule index_phrases:
+    """List the dataset's narratives and phrases with the segments that they name."""
+    input:
+        narratives="data/{dataset}/narratives.json",
+        panoptic="data/{dataset}/panoptic.zip",
+    output:
+        narratives="results/{dataset}/narratives.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+    params:
+        spec=index_spec,
+    log:
+        "logs/{dataset}/index_phrases.log",
+    benchmark:
+        "benchmarks/{dataset}/index_phrases.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../workflow_scripts/index_phrases.py"
+
+
+rule rasterize_masks:
+    """Rasterise the distinct regions that the phrases of one shard name."""
+    input:
+        narratives="results/{dataset}/narratives.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+        panoptic="data/{dataset}/panoptic.zip",
+    output:
+        masks="results/{dataset}/masks/{shard}.parquet",
+    params:
+        spec=masks_spec,
+    log:
+        "logs/{dataset}/rasterize_masks/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/rasterize_masks/{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../workflow_scripts/rasterize_masks.py"

@@ -1,0 +1,62 @@
+"""What comes from elsewhere: a png dataset's three files, and the checkpoints of models.
+
+Both rules are local: a cluster's compute nodes often have no network.
+"""
+
+
+def source_spec(wildcards):
+    """Where a file comes from and what is known of it: the config's entry without the suffix."""
+    key, _, _ = wildcards.source.partition(".")
+    return spec_of(**DATASETS[wildcards.dataset][key])
+
+
+def checkpoint_spec(wildcards):
+    model = MODELS[wildcards.model]
+    return spec_of(checkpoint=model["checkpoint"], revision=model["revision"])
+
+
+rule download_source:
+    """Download a file of a png dataset, or link to it on this machine, and check it."""
+    localrule: True
+    output:
+        file="data/{dataset}/{source}",
+    params:
+        spec=source_spec,
+    wildcard_constraints:
+        dataset=one_of(dataset_names("png")),
+        source=one_of(["images.zip", "panoptic.zip", "narratives.json"]),
+    log:
+        "logs/{dataset}/download_source/{source}.log",
+    benchmark:
+        "benchmarks/{dataset}/download_source/{source}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=240,
+    conda:
+        "../envs/download.yaml"
+    script:
+        "../workflow_scripts/download_source.py"
+
+
+rule fetch_checkpoint:
+    """Fetch what inference needs of a model's checkpoint; jobs load from its folder alone."""
+    localrule: True
+    output:
+        manifest="data/models/{model}/manifest.json",
+    params:
+        spec=checkpoint_spec,
+    wildcard_constraints:
+        model=one_of(model_names("checkpoint")),
+    log:
+        "logs/models/{model}/fetch_checkpoint.log",
+    benchmark:
+        "benchmarks/models/{model}/fetch_checkpoint.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../workflow_scripts/fetch_checkpoint.py"

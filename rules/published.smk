@@ -1,0 +1,154 @@
+"""Checks against the published per-phrase scores, optional: our scores beside them, and what
+they say by themselves. Both targets need the setting `published_metrics`.
+"""
+
+from clip_grounding import published_files
+
+
+def published_spec(wildcards):
+    folder = CONFIG["published_metrics"]
+    if folder is None:
+        raise WorkflowError(
+            "published_metrics: not set; give the folder or the URL prefix of the six published"
+            " files, for example --config published_metrics=path/to/folder"
+        )
+    return spec_of(url=f"{folder.rstrip('/')}/{wildcards.file}")
+
+
+def compared_contender():
+    """The dataset's model and attribution that were published; else its first."""
+    pairs = [
+        (model, attribution)
+        for model in DATASETS[CONFIG["dataset"]]["models"]
+        for attribution in EVALUATE["attributions"]
+    ]
+    for model, attribution in pairs:
+        settings = ATTRIBUTIONS[attribution], MODELS[model]
+        if published_mean("text_to_image", "matched", *settings) is not None:
+            return model, attribution
+    return pairs[0]
+
+
+def compare_spec(wildcards):
+    model, attribution = compared_contender()
+    return spec_of(dataset=CONFIG["dataset"], model=model, attribution=attribution)
+
+
+def reanalyse_spec(wildcards):
+    return spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"])
+
+
+rule download_published:
+    """Download one of the six published files, or link to it on this machine."""
+    localrule: True
+    output:
+        file="data/published/{file}",
+    params:
+        spec=published_spec,
+    wildcard_constraints:
+        file=one_of(published_files.NAMES),
+    log:
+        "logs/published/download_published/{file}.log",
+    benchmark:
+        "benchmarks/published/download_published/{file}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    conda:
+        "../envs/download.yaml"
+    script:
+        "../workflow_scripts/download_published.py"
+
+
+rule read_published:
+    """Read the six published files, running none of their code, and tell narratives apart."""
+    input:
+        files=[f"data/published/{name}" for name in published_files.NAMES],
+    output:
+        scores="results/published/scores.parquet",
+    params:
+        spec=spec_of(narratives=published_files.NARRATIVES, phrases=published_files.PHRASES),
+    log:
+        "logs/published/read_published.log",
+    benchmark:
+        "benchmarks/published/read_published.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../workflow_scripts/read_published.py"
+
+
+rule compare_published:
+    """Compare our poster scores with the published ones, phrase by phrase."""
+    input:
+        scores=f"results/{CONFIG['dataset']}/scores.parquet",
+        phrases=f"results/{CONFIG['dataset']}/phrases.parquet",
+        published="results/published/scores.parquet",
+    output:
+        agreement=report(
+            f"results/{CONFIG['dataset']}/published/agreement.csv",
+            caption="report/published.rst",
+            category=CONFIG["dataset"],
+            subcategory="Published run",
+            labels={"table": "agreement"},
+        ),
+        worst=report(
+            f"results/{CONFIG['dataset']}/published/worst.csv",
+            caption="report/published_worst.rst",
+            category=CONFIG["dataset"],
+            subcategory="Published run",
+            labels={"table": "worst phrases"},
+        ),
+    params:
+        spec=compare_spec,
+    log:
+        f"logs/{CONFIG['dataset']}/compare_published.log",
+    benchmark:
+        f"benchmarks/{CONFIG['dataset']}/compare_published.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/compare_published.py"
+
+
+rule reanalyse_published:
+    """Work out from the published scores alone what the poster's number hides."""
+    input:
+        published="results/published/scores.parquet",
+    output:
+        table=report(
+            "results/published/hollow.csv",
+            caption="report/published_hollow.rst",
+            category="Published run",
+            labels={"table": "what the number hides"},
+        ),
+        pdf="results/published/area.pdf",
+        png=report(
+            "results/published/area.png",
+            caption="report/published_area.rst",
+            category="Published run",
+            labels={"figure": "score against region area"},
+        ),
+    params:
+        spec=reanalyse_spec,
+    log:
+        "logs/published/reanalyse_published.log",
+    benchmark:
+        "benchmarks/published/reanalyse_published.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/reanalyse_published.py"

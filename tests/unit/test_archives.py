@@ -1,0 +1,171 @@
+"""Archives: members come straight from the zips, and damage is named with its member."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clip_grounding.archives import decode_panoptic, open_images, open_panoptic
+from clip_grounding.errors import InputError
+
+PNG = "panoptic_val2017/000000000139.png"
+
+
+def encode(pixels, kind="PNG"):
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, kind)
+    return out.getvalue()
+
+
+def make_zip(members, compression=zipfile.ZIP_DEFLATED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def write_panoptic(path, pngs, annotations=b"{}", compression=zipfile.ZIP_DEFLATED):
+    nested = make_zip({"__MACOSX/panoptic_val2017/._000000000139.png": b"junk", **pngs})
+    members = {
+        "annotations/panoptic_val2017.json": annotations,
+        "annotations/panoptic_val2017.zip": nested,
+    }
+    path.write_bytes(make_zip(members, compression))
+    return path
+
+
+def flip_byte(path, inside):
+    """Damage the stored member whose bytes contain `inside`."""
+    data = path.read_bytes()
+    position = data.index(inside) + len(inside) // 2
+    path.write_bytes(data[:position] + bytes([data[position] ^ 255]) + data[position + 1 :])
+
+
+def test_an_image_is_read_as_rgb(tmp_path):
+    pixels = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    path = tmp_path / "images.zip"
+    path.write_bytes(
+        make_zip({"val2017/a.png": encode(pixels), "val2017/grey.png": encode(pixels[..., 0])})
+    )
+    with open_images(path, "val2017") as images:
+        np.testing.assert_array_equal(images.pixels("a.png"), pixels)
+        assert images.pixels("grey.png").shape == (4, 6, 3)
+        assert images.read("a.png") == encode(pixels)
+
+
+def test_a_missing_member_is_named(tmp_path):
+    path = tmp_path / "images.zip"
+    path.write_bytes(make_zip({"val2017/a.png": b""}))
+    with open_images(path, "val2017") as images, pytest.raises(InputError) as refusal:
+        images.read("b.png")
+    assert "images.zip: has no member val2017/b.png: check" in str(refusal.value)
+
+
+def test_a_damaged_member_is_named_with_the_remedy(tmp_path):
+    path = tmp_path / "val2017.zip"
+    body = bytes(range(256)) * 8
+    path.write_bytes(make_zip({"val2017/000000000139.jpg": body}, zipfile.ZIP_STORED))
+    flip_byte(path, body)
+    with open_images(path, "val2017") as images, pytest.raises(InputError) as refusal:
+        images.pixels("000000000139.jpg")
+    assert str(refusal.value) == (
+        f"{path}: member val2017/000000000139.jpg is damaged (CRC): delete the archive and rerun"
+    )
+
+
+def test_a_damaged_compressed_member_is_named(tmp_path):
+    path = tmp_path / "val2017.zip"
+    body = np.random.default_rng(0).integers(0, 9, 4000, np.uint8).tobytes()
+    path.write_bytes(make_zip({"val2017/a.jpg": body}))
+    data = bytearray(path.read_bytes())
+    data[200:220] = b"\xff" * 20
+    path.write_bytes(data)
+    with (
+        open_images(path, "val2017") as images,
+        pytest.raises(InputError, match=r"a.jpg is damaged"),
+    ):
+        images.read("a.jpg")
+
+
+def test_an_undecodable_image_is_named(tmp_path):
+    path = tmp_path / "val2017.zip"
+    whole = encode(np.zeros((40, 40, 3), np.uint8), "JPEG")
+    path.write_bytes(make_zip({"val2017/no.jpg": b"<html>", "val2017/half.jpg": whole[:-200]}))
+    with open_images(path, "val2017") as images:
+        for name in ("no.jpg", "half.jpg"):
+            with pytest.raises(InputError, match=f"val2017/{name} is damaged"):
+                images.pixels(name)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 0.5, -1])
+def test_a_truncated_archive_is_refused(tmp_path, kept):
+    path = tmp_path / "val2017.zip"
+    data = make_zip({"val2017/a.jpg": bytes(5000)})
+    path.write_bytes(data[: int(len(data) * kept) if isinstance(kept, float) else kept])
+    with pytest.raises(InputError, match=r"truncated or no zip .* delete the archive and rerun"):
+        open_images(path, "val2017")
+
+
+def test_a_missing_archive_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"absent.zip: this archive is missing"):
+        open_images(tmp_path / "absent.zip", "val2017")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_nested_zip_is_read_in_place(tmp_path, compression):
+    rgb = np.array([[[0, 0, 0], [255, 0, 0], [1, 2, 3], [255, 255, 255]]], np.uint8)
+    content = {"images": [], "annotations": [], "categories": []}
+    path = write_panoptic(
+        tmp_path / "p.zip", {PNG: encode(rgb)}, json.dumps(content).encode(), compression
+    )
+    with open_panoptic(path, "val2017") as panoptic:
+        assert panoptic.annotations() == content
+        ids = panoptic.segments(139)
+        np.testing.assert_array_equal(panoptic.segments(139), ids)
+    np.testing.assert_array_equal(ids, [[0, 255, 1 + 2 * 256 + 3 * 65536, 2**24 - 1]])
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_segment_ids_do_not_overflow():
+    assert decode_panoptic(np.full((1, 1, 3), 255, np.uint8)) == 16777215
+
+
+def test_a_missing_png_is_named_in_the_nested_zip(tmp_path):
+    path = write_panoptic(tmp_path / "p.zip", {})
+    with open_panoptic(path, "val2017") as panoptic, pytest.raises(InputError) as refusal:
+        panoptic.segments(139)
+    assert f"p.zip/annotations/panoptic_val2017.zip: has no member {PNG}" in str(refusal.value)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3, 3, 4)])
+def test_a_png_that_is_not_rgb_is_refused(tmp_path, shape):
+    path = write_panoptic(tmp_path / "p.zip", {PNG: encode(np.zeros(shape, np.uint8))})
+    with (
+        open_panoptic(path, "val2017") as panoptic,
+        pytest.raises(InputError, match="PNGs are RGB"),
+    ):
+        panoptic.segments(139)
+
+
+def test_a_nested_zip_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "p.zip"
+    path.write_bytes(make_zip({"annotations/panoptic_val2017.zip": b"half"}))
+    with open_panoptic(path, "val2017") as panoptic, pytest.raises(InputError, match="no zip"):
+        panoptic.segments(139)
+
+
+def test_the_archive_of_another_split_is_refused(tmp_path):
+    path = write_panoptic(tmp_path / "p.zip", {})
+    with open_panoptic(path, "train2017") as panoptic, pytest.raises(InputError, match="`split`"):
+        panoptic.annotations()
+
+
+def test_invalid_json_is_refused_with_its_line(tmp_path):
+    path = write_panoptic(tmp_path / "p.zip", {}, b'{"images": [\n  1,\n  oops]}')
+    with open_panoptic(path, "val2017") as panoptic, pytest.raises(InputError) as refusal:
+        panoptic.annotations()
+    assert "panoptic_val2017.json: invalid JSON at line 3" in str(refusal.value)

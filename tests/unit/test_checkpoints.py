@@ -1,0 +1,241 @@
+"""Checkpoints: the files that inference needs, no others, and a manifest that names them."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from httpx2 import ConnectError
+from serving import Answer, serve
+
+from clip_grounding.checkpoints import fetch_checkpoint
+from clip_grounding.errors import InputError
+
+REPOSITORY = Path(__file__).parents[2]
+COMMIT = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
+BASE = {
+    "config.json": b'{"model_type": "clip"}',
+    "preprocessor_config.json": b"{}",
+    "tokenizer.json": b"{}",
+    "tokenizer_config.json": b"{}",
+}
+WHOLE = {**BASE, "model.safetensors": b"weights"}
+UNNEEDED = {
+    "README.md": b"",
+    "pytorch_model.bin": b"pickle",
+    "tf_model.h5": b"",
+    "flax_model.msgpack": b"",
+    "vocab.json": b"{}",
+    "merges.txt": b"",
+    "onnx/model.onnx": b"",
+    "other/config.json": b"",
+}
+SHARDS = {
+    "model-00001-of-00002.safetensors": b"one",
+    "model-00002-of-00002.safetensors": b"two",
+    "model.safetensors.index.json": json.dumps(
+        {
+            "weight_map": {
+                "a": "model-00001-of-00002.safetensors",
+                "b": "model-00002-of-00002.safetensors",
+            }
+        }
+    ).encode(),
+}
+
+
+def make_folder(folder, files):
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return str(folder)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def without(files, *names):
+    return {name: data for name, data in files.items() if name not in names}
+
+
+def hub_answers(files):
+    """What the hub answers for a repository: its file tree, and each file at the commit."""
+    tree = [
+        {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+        for name, data in files.items()
+    ]
+    answers = {f"/api/models/owner/clip/tree/{COMMIT}": json.dumps(tree).encode()}
+    for name, data in files.items():
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}
+        answers[f"/owner/clip/resolve/{COMMIT}/{name}"] = Answer(data, headers=headers)
+    return answers
+
+
+def fetch_from_hub(url, folder, revision=COMMIT):
+    """Fetch in a process of its own: the hub client reads its address once, on import."""
+    program = (
+        "import sys; from clip_grounding.checkpoints import fetch_checkpoint;"
+        " fetch_checkpoint(*sys.argv[1:])"
+    )
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": url,
+        "HF_HOME": str(folder.parent / "hub"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",
+        "PYTHONPATH": str(REPOSITORY / "workflow_scripts"),
+        "NO_PROXY": "127.0.0.1",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", program, "owner/clip", revision, str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_local_folder_is_linked_with_what_inference_needs(tmp_path):
+    source = make_folder(tmp_path / "mine", WHOLE | UNNEEDED)
+    fetch_checkpoint(source, None, tmp_path / "model")
+    assert names_in(tmp_path / "model") == sorted([*WHOLE, "manifest.json"])
+    assert (tmp_path / "model" / "model.safetensors").readlink() == Path(
+        source, "model.safetensors"
+    )
+
+
+def test_the_manifest_names_the_source_and_every_file(tmp_path):
+    source = make_folder(tmp_path / "mine", WHOLE)
+    fetch_checkpoint(source, None, tmp_path / "model")
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert manifest == {
+        "checkpoint": source,
+        "revision": None,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in WHOLE.items()},
+    }
+
+
+def test_a_relative_folder_is_found_from_the_working_directory(tmp_path, monkeypatch):
+    make_folder(tmp_path / "mine", WHOLE)
+    monkeypatch.chdir(tmp_path)
+    fetch_checkpoint("./mine", None, "data/models/mine")
+    assert (tmp_path / "data/models/mine/config.json").read_bytes() == WHOLE["config.json"]
+
+
+def test_the_pickle_is_taken_only_where_there_are_no_safetensors(tmp_path):
+    source = make_folder(tmp_path / "mine", {**BASE, "pytorch_model.bin": b"pickle"})
+    fetch_checkpoint(source, None, tmp_path / "model")
+    assert "pytorch_model.bin" in names_in(tmp_path / "model")
+
+
+def test_sharded_weights_come_with_their_index(tmp_path):
+    source = make_folder(tmp_path / "mine", {**BASE, **SHARDS, "pytorch_model.bin": b"pickle"})
+    fetch_checkpoint(source, None, tmp_path / "model")
+    assert names_in(tmp_path / "model") == sorted([*BASE, *SHARDS, "manifest.json"])
+
+
+def test_a_missing_shard_is_named(tmp_path):
+    files = without({**BASE, **SHARDS}, "model-00002-of-00002.safetensors")
+    source = make_folder(tmp_path / "mine", files)
+    with pytest.raises(InputError, match=r"has no model-00002-of-00002.safetensors, which"):
+        fetch_checkpoint(source, None, tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("absent", "named"),
+    [
+        ("config.json", "config.json"),
+        ("preprocessor_config.json", "preprocessor_config.json"),
+        ("tokenizer.json", "tokenizer.json, nor vocab.json with merges.txt"),
+        ("model.safetensors", "model.safetensors, nor pytorch_model.bin"),
+    ],
+)
+def test_a_missing_file_is_named_and_nothing_is_left(tmp_path, absent, named):
+    source = make_folder(tmp_path / "mine", without(WHOLE, absent))
+    with pytest.raises(InputError, match=re.escape(f"{source}: has no {named}")):
+        fetch_checkpoint(source, None, tmp_path / "models" / "model")
+    assert names_in(tmp_path / "models") == []
+
+
+def test_a_folder_that_is_absent_is_named(tmp_path):
+    with pytest.raises(InputError, match="absent: no such folder"):
+        fetch_checkpoint(str(tmp_path / "absent"), None, tmp_path / "model")
+
+
+def test_the_folder_that_the_workflow_fills_is_no_source(tmp_path):
+    source = make_folder(tmp_path / "model", WHOLE)
+    with pytest.raises(InputError, match="the workflow itself fills this folder"):
+        fetch_checkpoint(source, None, tmp_path / "model")
+    assert names_in(tmp_path / "model") == sorted(WHOLE)
+
+
+def test_files_of_an_earlier_checkpoint_do_not_stay(tmp_path):
+    pickled = make_folder(tmp_path / "pickled", {**BASE, "pytorch_model.bin": b"pickle"})
+    source = make_folder(tmp_path / "mine", WHOLE)
+    fetch_checkpoint(source, None, tmp_path / "model")
+    fetch_checkpoint(pickled, None, tmp_path / "model")
+    assert "model.safetensors" not in names_in(tmp_path / "model")
+    assert Path(source, "model.safetensors").exists()
+
+
+def test_a_tokenizer_is_made_from_a_vocabulary(tmp_path):
+    from tokenizers import Tokenizer
+
+    words = ["a", "c", "t", "a</w>", "c</w>", "t</w>", "at</w>", "cat</w>"]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = json.dumps({word: number for number, word in enumerate(words)}).encode()
+    files = {
+        **without(WHOLE, "tokenizer.json"),
+        "vocab.json": vocabulary,
+        "merges.txt": b"#version: 0.2\na t</w>\nc at</w>\n",
+    }
+    source = make_folder(tmp_path / "mine", files)
+    fetch_checkpoint(source, None, tmp_path / "model")
+    tokenizer = Tokenizer.from_file(str(tmp_path / "model" / "tokenizer.json"))
+    assert tokenizer.encode("a cat").ids == [8, 3, 7, 9]
+    assert not Path(source, "tokenizer.json").exists()
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_a_hub_checkpoint_is_fetched_with_what_inference_needs(tmp_path, weights):
+    wanted = {**BASE, weights: b"weights"}
+    extra = {"README.md": b"", "tf_model.h5": b"", "onnx/model.onnx": b""}
+    with serve(hub_answers(wanted | extra)) as server:
+        done = fetch_from_hub(server.url, tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    assert names_in(tmp_path / "model") == sorted([*wanted, "manifest.json"])
+    assert (tmp_path / "model" / weights).read_bytes() == b"weights"
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert (manifest["checkpoint"], manifest["revision"]) == ("owner/clip", COMMIT)
+    fetched = {path.rpartition("/")[2] for method, path in server.requests if method == "GET"}
+    assert not fetched & {"README.md", "tf_model.h5", "model.onnx"}
+
+
+def test_a_revision_that_the_hub_lacks_is_named(tmp_path):
+    with serve({}) as server:
+        done = fetch_from_hub(server.url, tmp_path / "models" / "model")
+    assert f"InputError: owner/clip at revision {COMMIT}: the hub did not give it" in done.stderr
+    assert names_in(tmp_path / "models") == []
+
+
+@pytest.mark.parametrize(
+    "failure", [ConnectError("[Errno 111] Connection refused"), ConnectionError("offline mode")]
+)
+def test_a_hub_that_is_gone_is_named(tmp_path, monkeypatch, failure):
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_files", fail)
+    make_folder(tmp_path / "model", WHOLE)
+    with pytest.raises(InputError) as refusal:
+        fetch_checkpoint("owner/clip", COMMIT, tmp_path / "model")
+    assert f"owner/clip at revision {COMMIT}: the hub did not give it ({failure})" in str(
+        refusal.value
+    )
+    assert names_in(tmp_path) == ["model"]
+    assert names_in(tmp_path / "model") == sorted(WHOLE)

@@ -1,0 +1,184 @@
+"""Per-phrase image-to-text scores of one shard under both protocols, for models and baselines."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from clip_grounding import poster, strict
+from clip_grounding.contenders import Draw, random_map
+from clip_grounding.scores import add_mismatched, refuse_unfinite
+from clip_grounding.tokens import TextTokenizer
+
+
+def score_image_to_text(
+    relevance: pd.DataFrame,
+    phrases: pd.DataFrame,
+    narratives: pd.DataFrame,
+    masks: pd.DataFrame,
+    tokenizer: TextTokenizer,
+    seed: int,
+) -> Iterator[pd.DataFrame]:
+    """Score the image-to-text relevance of a shard.
+
+    Parameters
+    ----------
+    relevance : DataFrame
+        Rows of ``tables.RELEVANCE["image_to_text"]``.
+    phrases, narratives, masks : DataFrame
+        The shard's.
+    tokenizer : TextTokenizer
+        The model's.
+    seed : int
+        Draws the mismatched phrases, from the same narrative.
+
+    Yields
+    ------
+    DataFrame
+        Rows of ``scores.SCORES``, a narrative's at a time. ``poster_iou`` is null where the
+        published evaluation skips the narrative, for its words or its tokens; the strict
+        metrics are null where the phrase lies beyond the context length.
+    """
+    refuse_unfinite(relevance)
+    maps_of = dict(iter(relevance.groupby("narrative")))
+    for caption, own in _captions(phrases, narratives, masks, tokenizer):
+        maps = maps_of[caption.narrative]
+        rows = own.merge(maps, on=["narrative", "phrase", "image_id"])
+        rows = add_mismatched(rows, own, seed)
+        too_long = None if caption.is_complete else "too_many_tokens"
+        excluded = caption.poster_excluded or too_long
+        yield pd.DataFrame(
+            [
+                {
+                    "prompt": row.prompt,
+                    **caption.score(row, row.relevance, excluded),
+                    **caption.score_strictly(row, row.relevance),
+                }
+                for row in rows.itertuples()
+            ]
+        )
+
+
+def score_baseline_image_to_text(
+    kind: str,
+    phrases: pd.DataFrame,
+    narratives: pd.DataFrame,
+    masks: pd.DataFrame,
+    tokenizer: TextTokenizer,
+    seed: int,
+) -> Iterator[pd.DataFrame]:
+    """Score a baseline on word tokens: ``random`` per token, or no token (``empty``).
+
+    As published, a baseline knows no context length for the poster's score: it skips only
+    by words. The strict metrics are given for the phrases on which a model has them.
+    """
+    for caption, own in _captions(phrases, narratives, masks, tokenizer):
+        rows = []
+        for row in own.itertuples():
+            key = (seed, row.narrative, row.phrase)
+            n_words = len(caption.words)
+            values = np.zeros(n_words, dtype=np.float32)
+            if kind == "random":
+                values = random_map(n_words, *key, Draw.PIXELS)
+            rows.append(
+                {
+                    "prompt": "none",
+                    **caption.score(row, values, caption.poster_excluded),
+                    **caption.score_strictly(row, values[: len(caption.starts)]),
+                }
+            )
+        yield pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class _Caption:
+    """A narrative's text in a model's tokens, and what each of its phrases is scored against."""
+
+    narrative: int
+    words: list[int]  # all word tokens
+    starts: np.ndarray  # of those within the context length
+    ends: np.ndarray
+    is_complete: bool
+    poster_excluded: str | None
+    poster_truths: dict[int, np.ndarray]  # by phrase
+    strict_truths: dict[int, np.ndarray]
+    ignored: dict[int, np.ndarray]
+    region_areas: dict[int, float]
+
+    def score(self, row, relevance: np.ndarray, excluded: str | None) -> dict:
+        """Keys, poster score and region of a phrase's row."""
+        foreground, degenerate = poster.token_foreground(relevance)
+        iou = np.nan
+        if excluded is None:
+            truth = self.poster_truths[row.phrase]
+            iou = poster.two_class_iou(foreground[None], truth[None])[0]
+        return {
+            "narrative": row.narrative,
+            "phrase": row.phrase,
+            "image_id": row.image_id,
+            "poster_iou": iou,
+            "degenerate": degenerate,
+            "poster_excluded": excluded,
+            "region_area": self.region_areas[row.phrase],
+        }
+
+    def score_strictly(self, row, relevance: np.ndarray) -> dict:
+        """Strict metrics of a phrase's row, or why it has none."""
+        truth = self.strict_truths[row.phrase]
+        excluded = None
+        if not self.is_complete and row.char_end > self.ends[-1]:
+            excluded = "beyond_context"
+        elif not truth.any():
+            excluded = "no_tokens"
+        if excluded:
+            return {**dict.fromkeys(strict.METRICS, np.nan), "strict_excluded": excluded}
+        valid = ~self.ignored[row.phrase]
+        scores = strict.score_tokens(relevance[valid], truth[valid])
+        return {**scores, "strict_excluded": None}
+
+
+def _captions(
+    phrases: pd.DataFrame,
+    narratives: pd.DataFrame,
+    masks: pd.DataFrame,
+    tokenizer: TextTokenizer,
+) -> Iterator[tuple[_Caption, pd.DataFrame]]:
+    texts = dict(zip(narratives["narrative"], narratives["text"], strict=True))
+    shares = masks["area"] / (masks["height"] * masks["width"])
+    areas = dict(zip(zip(masks["image_id"], masks["mask"], strict=True), shares, strict=True))
+    for narrative, own in phrases.groupby("narrative"):
+        text = texts[narrative]
+        tokens, words = tokenizer(text), tokenizer.words(text)
+        spans = list(zip(own["char_start"], own["char_end"], strict=True))
+        own_tokens = [
+            strict.overlapping_tokens(tokens.starts, tokens.ends, *span) for span in spans
+        ]
+        segments = [set(ids) for ids in own["segment_ids"]]
+        ignored = []
+        for i, truth in enumerate(own_tokens):
+            sharing = np.zeros_like(truth)
+            for j, other in enumerate(own_tokens):
+                if j != i and not segments[i].isdisjoint(segments[j]):
+                    sharing |= other
+            ignored.append(sharing & ~truth)
+        keys = own["phrase"].to_list()
+        phrase_words = [tokenizer.words(utterance) for utterance in own["utterance"]]
+        yield (
+            _Caption(
+                narrative,
+                words,
+                tokens.starts,
+                tokens.ends,
+                tokens.complete,
+                "too_many_words" if poster.is_too_wordy(text) else None,
+                {k: poster.text_truth(words, w) for k, w in zip(keys, phrase_words, strict=True)},
+                dict(zip(keys, own_tokens, strict=True)),
+                dict(zip(keys, ignored, strict=True)),
+                {
+                    row.phrase: areas[row.image_id, row.mask]
+                    for row in own.itertuples()
+                },
+            ),
+            own,
+        )

@@ -1,0 +1,30 @@
+"""Draw the page of examples: the first shard's tables and images in, some phrases' maps out."""
+
+import json
+
+from clip_grounding.archives import open_images
+from clip_grounding.figures.examples import choose_examples, gather_examples
+from clip_grounding.figures.pages import choice_direction, draw_examples
+from clip_grounding.figures.style import save_figure
+from clip_grounding.logs import start_log
+from clip_grounding.tables import read_table
+
+start_log(snakemake.log[0])
+spec = json.loads(snakemake.params.spec)
+directions = spec["directions"]
+scores = dict(zip(directions, map(read_table, snakemake.input.scores), strict=True))
+relevance = dict(zip(directions, snakemake.input.relevance, strict=True))
+
+chosen = choose_examples(scores[choice_direction(directions)], spec["examples"])
+narratives = [("narrative", "in", chosen["narrative"].to_list())]
+with open_images(snakemake.input.images, spec["split"]) as images:
+    examples = gather_examples(
+        chosen,
+        narratives=read_table(snakemake.input.narratives, filters=narratives),
+        phrases=read_table(snakemake.input.phrases, filters=narratives),
+        masks=read_table(snakemake.input.masks),
+        relevance={name: read_table(path, filters=narratives) for name, path in relevance.items()},
+        scores=scores,
+        read_image=images.pixels,
+    )
+save_figure(draw_examples(examples, directions), snakemake.output, dpi=250)

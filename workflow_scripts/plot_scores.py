@@ -1,0 +1,17 @@
+"""Draw the poster's bar chart: the summary in, the contenders' mean scores as bars out."""
+
+import json
+
+from clip_grounding.figures.bars import draw_scores, read_summary
+from clip_grounding.figures.style import save_figure
+from clip_grounding.logs import start_log
+
+start_log(snakemake.log[0])
+spec = json.loads(snakemake.params.spec)
+figure = draw_scores(
+    read_summary(snakemake.input.summary),
+    models=spec["models"],
+    attributions=spec["attributions"],
+    confidence=spec["confidence"],
+)
+save_figure(figure, snakemake.output, dpi=300)

@@ -1,0 +1,20 @@
+"""Work out from the published scores alone what the poster's number hides: table and figure."""
+
+import json
+
+from clip_grounding.figures.reanalysis import draw_scores_by_area
+from clip_grounding.figures.style import save_figure
+from clip_grounding.logs import start_log
+from clip_grounding.reanalysis import hollow_table, phrase_table, scores_by_area
+from clip_grounding.tables import read_table, replacing
+
+start_log(snakemake.log[0])
+spec = json.loads(snakemake.params.spec)
+bootstrap = {**spec["bootstrap"], "seed": spec["seed"]}
+phrases = phrase_table(read_table(snakemake.input.published))
+
+with replacing(snakemake.output.table) as temporary:
+    hollow_table(phrases, **bootstrap).to_csv(temporary, index=False, float_format="%.6f")
+curves = scores_by_area(phrases, **bootstrap)
+figure = draw_scores_by_area(curves, bootstrap["confidence"])
+save_figure(figure, [snakemake.output.pdf, snakemake.output.png], dpi=300)
