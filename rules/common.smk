@@ -152,14 +152,8 @@ def truth_inputs(wildcards):
 
 
 def score_files(wildcards):
-    return [
-        path
-        for model, attribution, direction in contenders_of(wildcards.dataset)
-        for path in shard_files(
-            f"results/{{dataset}}/scores/{model}/{attribution}/{direction}/{{shard}}.parquet",
-            wildcards.dataset,
-        )
-    ]
+    dataset = wildcards.dataset
+    return contender_files("scores", dataset, contenders_of(dataset))
 
 
 def collect_spec(wildcards):
@@ -199,6 +193,92 @@ def published_means(dataset):
             if mean is not None:
                 rows.append([direction, model, attribution, prompt, mean])
     return rows
+
+
+def waterfall_spec(wildcards):
+    return spec_of(
+        dataset=wildcards.dataset,
+        span=shard_span(wildcards.dataset, wildcards.shard),
+        direction=wildcards.direction,
+    )
+
+
+def explained_of(dataset):
+    """The contenders that have maps: all but the baselines."""
+    return [contender for contender in contenders_of(dataset) if contender[0] != "baseline"]
+
+
+def waterfall_files(wildcards):
+    return contender_files("waterfall", wildcards.dataset, explained_of(wildcards.dataset))
+
+
+def threshold_files(wildcards):
+    return contender_files("thresholds", wildcards.dataset, explained_of(wildcards.dataset))
+
+
+def contender_files(stage, dataset, contenders):
+    """Every shard's file of a stage, contender by contender."""
+    return [
+        path
+        for model, attribution, direction in contenders
+        for path in shard_files(
+            f"results/{{dataset}}/{stage}/{model}/{attribution}/{direction}/{{shard}}.parquet",
+            dataset,
+        )
+    ]
+
+
+def steps_spec(wildcards):
+    """Settings of a summary over contenders' files, listed as `contender_files` lists them."""
+    return spec_of(
+        contenders=explained_of(wildcards.dataset),
+        shards=len(shards_of(wildcards.dataset)),
+        bootstrap=CONFIG["bootstrap"],
+        seed=CONFIG["seed"],
+    )
+
+
+def bars_spec(wildcards):
+    return spec_of(
+        models=DATASETS[wildcards.dataset]["models"],
+        attributions=EVALUATE["attributions"],
+        confidence=CONFIG["bootstrap"]["confidence"],
+    )
+
+
+def examples_spec(wildcards):
+    return spec_of(
+        split=DATASETS[wildcards.dataset]["split"],
+        directions=DIRECTIONS,
+        examples=CONFIG["figures"]["examples"],
+    )
+
+
+def examples_inputs(wildcards):
+    """The first shard's regions, and its relevance maps and scores in every direction."""
+    shard = shards_of(wildcards.dataset)[0].name
+    path = f"results/{{dataset}}/{{kind}}/{{model}}/{{attribution}}/{{direction}}/{shard}.parquet"
+    return {
+        "masks": f"results/{wildcards.dataset}/masks/{shard}.parquet",
+        **{
+            kind: [path.format(**wildcards, kind=kind, direction=name) for name in DIRECTIONS]
+            for kind in ("relevance", "scores")
+        },
+    }
+
+
+def figures_of(dataset):
+    """The figures of a dataset: the bars, and a page of examples per model and attribution."""
+    pages = [
+        f"examples/{model}/{attribution}"
+        for model in DATASETS[dataset]["models"]
+        for attribution in EVALUATE["attributions"]
+    ]
+    return [
+        f"results/{dataset}/figures/{name}.{kind}"
+        for name in ["scores", *pages]
+        for kind in ("pdf", "png")
+    ]
 
 
 def uses_gpu(wildcards):

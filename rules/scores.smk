@@ -8,6 +8,7 @@ rule score_relevance:
         relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
     output:
         scores="results/{dataset}/scores/{model}/{attribution}/{direction}/{shard}.parquet",
+        thresholds="results/{dataset}/thresholds/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
         spec=score_spec,
     log:
@@ -46,6 +47,51 @@ rule score_baseline:
         "../envs/report.yaml"
     script:
         "../workflow_scripts/score_baseline.py"
+
+
+rule score_waterfall:
+    """Score one shard's maps after each correction from the poster's protocol to the strict one."""
+    input:
+        unpack(truth_inputs),
+        relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
+    output:
+        waterfall="results/{dataset}/waterfall/{model}/{attribution}/{direction}/{shard}.parquet",
+    params:
+        spec=waterfall_spec,
+    log:
+        "logs/{dataset}/score_waterfall/{model}/{attribution}/{direction}/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/score_waterfall/{model}/{attribution}/{direction}/{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/score_waterfall.py"
+
+
+rule summarize_waterfall:
+    """Average the steps from the poster's protocol to the strict one."""
+    input:
+        waterfall=waterfall_files,
+    output:
+        summary="results/{dataset}/waterfall.csv",
+    params:
+        spec=steps_spec,
+    log:
+        "logs/{dataset}/summarize_waterfall.log",
+    benchmark:
+        "benchmarks/{dataset}/summarize_waterfall.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/summarize_waterfall.py"
 
 
 rule collect_scores:

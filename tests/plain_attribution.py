@@ -8,7 +8,7 @@ from transformers import CLIPConfig, CLIPModel
 
 
 def random_clip(
-    seed=0, width=32, heads=4, depth=2, image_size=32, patch=8, vocabulary=50, embedding=24
+    seed=0, width=32, heads=4, depth=2, image_size=32, patch=8, vocabulary=50, embedding=24, context=16
 ):
     """A CLIP of the given shape with random weights; end-of-text is the highest id."""
     torch.manual_seed(seed)
@@ -23,7 +23,7 @@ def random_clip(
         text_config={
             **tower,
             "vocab_size": vocabulary,
-            "max_position_embeddings": 16,
+            "max_position_embeddings": context,
             "eos_token_id": vocabulary - 1,
             "bos_token_id": vocabulary - 2,
             "pad_token_id": vocabulary - 1,

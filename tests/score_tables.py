@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+
 from clip_grounding.paired import METRICS
 
 MATCHED = ("m", "a", "matched")

@@ -9,6 +9,7 @@ The second contender of the paired design shares the images' effects with the fi
 from functools import partial
 
 import numpy as np
+
 from clip_grounding.statistics import bootstrap_means, interval
 
 SIMULATIONS, RESAMPLES, CONFIDENCE = 500, 2000, 0.95

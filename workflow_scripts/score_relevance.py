@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from clip_grounding.logs import start_log
-from clip_grounding.scores import SCORES, score_text_to_image
+from clip_grounding.scores import SCORES, THRESHOLDS, score_text_to_image, split_curves
 from clip_grounding.tables import read_provenance, read_shard, read_table, write_table
 from clip_grounding.token_scores import score_image_to_text
 from clip_grounding.tokens import TextTokenizer
@@ -22,4 +22,6 @@ else:
     tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
     frames = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, spec["seed"])
 facts = {**spec, "relevance": read_provenance(snakemake.input.relevance)}
-write_table(snakemake.output.scores, frames, SCORES, facts)
+curves = []
+write_table(snakemake.output.scores, split_curves(frames, curves), SCORES, facts)
+write_table(snakemake.output.thresholds, curves, THRESHOLDS, facts)

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from score_tables import MATCHED, MISMATCHED, NULL, RANDOM, phrase_keys, score_table
+
 from clip_grounding.comparisons import COLUMNS, compare, pair_contenders
 from clip_grounding.paired import METRICS
 from clip_grounding.statistics import bootstrap_means, holm, interval
-from score_tables import MATCHED, MISMATCHED, NULL, RANDOM, phrase_keys, score_table
 
 KEYS = phrase_keys(40)
 EMPTY = ("baseline", "empty", "none")

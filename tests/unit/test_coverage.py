@@ -2,11 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from score_tables import MATCHED, MISMATCHED, RANDOM, phrase_keys, score_table
+
 from clip_grounding.coverage import count_coverage
 from clip_grounding.paired import PROTOCOLS
 from clip_grounding.scores import COLLECTED_SCORES
 from clip_grounding.tables import read_table, write_table
-from score_tables import MATCHED, MISMATCHED, RANDOM, phrase_keys, score_table
 
 KEYS = phrase_keys(12)
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from clip_grounding.errors import InputError
-from clip_grounding.slices import SLICES, assign_levels
 from hypothesis import given
 from hypothesis import strategies as st
 from score_tables import phrase_keys, phrase_tables
+
+from clip_grounding.errors import InputError
+from clip_grounding.slices import SLICES, assign_levels
 
 
 def one_phrase(region_area=0.1, words=5, is_thing=True):

@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
 from clip_grounding.statistics import (
     bootstrap_means,
     cluster_sums,
@@ -10,9 +14,6 @@ from clip_grounding.statistics import (
     interval,
     sign_flip_p_values,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 
 def clustered(n_images=40, per_image=6, seed=0):

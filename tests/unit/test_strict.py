@@ -5,6 +5,7 @@ import pytest
 import torch
 from clip_grounding.preprocessing import pad_to_square
 from clip_grounding.strict import (
+    LEVELS,
     METRICS,
     open_map,
     overlapping_tokens,
@@ -67,8 +68,9 @@ def test_void_pixels_count_for_nothing(region, data):
     kept = (values[~void][None], region[~void][None])
     with_void = score(values, region, np.flatnonzero(void))
     changed = np.where(void, np.float32(9), values)
-    assert with_void == pytest.approx(score(*kept))
-    assert with_void == pytest.approx(score(changed, region, np.flatnonzero(void)))
+    for other in (score(*kept), score(changed, region, np.flatnonzero(void))):
+        for name, value in with_void.items():
+            np.testing.assert_allclose(value, other[name])
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 7))
@@ -96,8 +98,23 @@ def test_tokens_score_as_pixels_do(case):
     relevance, truth = case
     as_pixels = score(relevance[None], truth[None])
     as_tokens = score_tokens(relevance, truth)
-    assert list(as_tokens) == list(METRICS)
-    assert as_tokens == pytest.approx(as_pixels, abs=1e-6)
+    assert list(as_tokens) == [*METRICS, "curve"]
+    for name in METRICS:  # the curve differs where a value lies on a threshold: bins round
+        assert as_tokens[name] == pytest.approx(as_pixels[name], abs=1e-6)
+
+
+@given(regions, st.integers(0, 99))
+def test_the_curve_is_the_iou_at_each_share_of_the_range(region, seed):
+    values = np.random.default_rng(seed).choice(np.float32([0, 0.3, 0.5, 0.8]), region.shape)
+    assume(values.max() > values.min())
+    curve = score(values, region)["curve"]
+    low, span = values.min(), np.ptp(values)
+    for level, iou in zip(LEVELS, curve, strict=True):
+        if np.abs((values - low) / span - level).min() < 1e-3:
+            continue  # on the threshold, rounding decides
+        predicted = values >= low + level * span
+        assert iou == pytest.approx((predicted & region).sum() / (predicted | region).sum())
+    assert curve[0] == pytest.approx(region.mean())
 
 
 def test_a_token_overlaps_a_phrase_if_they_share_a_character():

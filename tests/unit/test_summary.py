@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from score_tables import MATCHED, MISMATCHED, NULL, RANDOM, phrase_keys, phrase_tables, score_table
+
 from clip_grounding.errors import InputError
 from clip_grounding.paired import METRICS, PROTOCOLS
 from clip_grounding.slices import SLICES, assign_levels
 from clip_grounding.statistics import bootstrap_means, interval
 from clip_grounding.summary import add_published, summarize
-from score_tables import MATCHED, MISMATCHED, NULL, RANDOM, phrase_keys, phrase_tables, score_table
 
 KEYS = phrase_keys(30)
 PHRASES, NARRATIVES = phrase_tables(KEYS)

@@ -116,7 +116,7 @@ def _check_phrases(ours: pd.DataFrame, theirs: pd.DataFrame, what: str) -> None:
     if len(different):
         first = different[0]
         raise InputError(
-            f"scores.parquet, {what}: the {first + 1:,}th scored phrase is of narrative"
+            f"scores.parquet, {what}: scored phrase {first} is of narrative"
             f" {ours['narrative'].iloc[first]}, in the published run of narrative"
             f" {theirs['narrative'].iloc[first]}: {remedy}"
         )

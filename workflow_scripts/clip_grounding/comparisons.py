@@ -1,4 +1,4 @@
-"""Paired differences: does the phrase steer the map, and does the map beat one that looks at nothing?
+"""Paired differences: does the phrase steer the map, does the map beat one that looks at nothing?
 
 A contender's differences from the references are taken phrase by phrase and tested by image.
 """

@@ -98,9 +98,9 @@ def load_metrics(path: Path) -> dict:
             if not foreign:
                 return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged pickle can raise anything
-            reason = (
-                str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-            )
+            # torch wraps the reason in advice on how to load the file all the same.
+            reason = str(error).rpartition("WeightsUnpickler error:")[2].strip() or repr(error)
+            reason = reason.splitlines()[0].split(". ")[0]
             raise InputError(
                 f"{path}: not a readable torch file ({reason}): fetch the published file again"
             ) from error

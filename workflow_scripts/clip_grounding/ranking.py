@@ -67,3 +67,10 @@ def otsu_iou(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
     above = np.arange(N_FINE) >= first[:, None]
     hits = (inside * above).sum(axis=1)
     return hits / (inside.sum(axis=1) + (outside * above).sum(axis=1))
+
+
+def iou_curve(inside: np.ndarray, outside: np.ndarray, firsts: np.ndarray) -> np.ndarray:
+    """Foreground IoU when the bins from each of `firsts` up are predicted, (n, n_firsts)."""
+    hits = inside[:, ::-1].cumsum(axis=1)[:, ::-1]
+    false = outside[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return (hits / (hits[:, :1] + false))[:, firsts]

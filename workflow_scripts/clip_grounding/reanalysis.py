@@ -50,9 +50,9 @@ def area_from_random_score(score: np.ndarray) -> np.ndarray:
         In [0, 1/2]. Scores that no area has, from the noise of the random mask, give the
         nearest: 0 below a score of 1/4, 1/2 above 1/3.
     """
-    score = np.asarray(score, dtype=np.float64)
-    q = np.clip((4 * score - 1) / (2 * (1 - score)), 0, 0.25)
-    return (1 - np.sqrt(1 - 4 * q)) / 2
+    score = np.clip(np.asarray(score, dtype=np.float64), 1 / 4, 1 / 3)
+    q = (4 * score - 1) / (2 * (1 - score))
+    return (1 - np.sqrt(np.maximum(1 - 4 * q, 0))) / 2
 
 
 def phrase_table(published: pd.DataFrame) -> pd.DataFrame:

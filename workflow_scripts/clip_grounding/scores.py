@@ -5,7 +5,7 @@ are compared with: the phrase's own for ``matched`` and ``null``, a disjoint one
 ``mismatched``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,17 @@ COLLECTED_SCORES = pa.schema(
 )
 """The scores of all contenders in one table, ``scores.parquet``."""
 
+THRESHOLDS = pa.schema(
+    [
+        ("image_id", pa.int64()),
+        ("prompt", pa.string()),
+        ("level", pa.float32()),
+        ("iou_sum", pa.float64()),
+        ("n_phrases", pa.int32()),
+    ]
+)
+"""Foreground IoU by threshold, summed over the phrases of an image."""
+
 
 def score_text_to_image(
     relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame, seed: int
@@ -53,7 +64,7 @@ def score_text_to_image(
     Yields
     ------
     DataFrame
-        Rows of `SCORES`, an image's at a time.
+        Rows of `SCORES`, an image's at a time, and the column ``curve``, see `split_curves`.
     """
     refuse_unfinite(relevance)
     maps_of = dict(iter(relevance.groupby("image_id")))
@@ -129,6 +140,7 @@ class _Regions:
         """Score map `index[i]` against region `masks[i]`, and the region's share of the image."""
         masks = np.asarray(masks)
         scores = {metric: np.empty(len(index)) for metric in strict.METRICS}
+        scores["curve"] = np.empty((len(index), len(strict.LEVELS)))
         for i, grid in enumerate(grids):
             rows = np.flatnonzero(index == i)
             distinct, inverse = np.unique(masks[rows], return_inverse=True)
@@ -139,6 +151,7 @@ class _Regions:
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]
         size = self.height * self.width
+        scores["curve"] = list(scores["curve"])
         return {**scores, "region_area": np.array([len(self.pixels[m]) / size for m in masks])}
 
 
@@ -192,3 +205,35 @@ def refuse_unfinite(relevance: pd.DataFrame) -> None:
                 f"relevance of narrative {row.narrative}, phrase {row.phrase} ({row.prompt}) holds "
                 "values that are not finite: the model's weights or its precision are at fault"
             )
+
+
+def split_curves(frames: Iterable[pd.DataFrame], curves: list[pd.DataFrame]):
+    """Take the threshold curves out of score frames on their way to the table.
+
+    Parameters
+    ----------
+    frames : iterable of DataFrame
+        Rows of `SCORES` and the column ``curve``: IoU at each of ``strict.LEVELS``.
+    curves : list
+        Rows of `THRESHOLDS` are appended to it.
+
+    Yields
+    ------
+    DataFrame
+        The frames without ``curve``.
+    """
+    for frame in frames:
+        scored = frame[frame["strict_excluded"].isna()]
+        for (image_id, prompt), own in scored.groupby(["image_id", "prompt"]):
+            curves.append(
+                pd.DataFrame(
+                    {
+                        "image_id": image_id,
+                        "prompt": prompt,
+                        "level": strict.LEVELS,
+                        "iou_sum": np.sum(own["curve"].to_list(), axis=0),
+                        "n_phrases": len(own),
+                    }
+                )
+            )
+        yield frame.drop(columns="curve")

@@ -6,18 +6,22 @@ a segment. docs/protocols.md explains both protocols to a reader.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from clip_grounding.poster import linear_weights
 from clip_grounding.preprocessing import square_padding
-from clip_grounding.ranking import N_FINE, average_precision, best_iou, fine_bins, otsu_iou
+from clip_grounding.ranking import N_FINE, average_precision, best_iou, fine_bins, iou_curve, otsu_iou
 from clip_grounding.thresholds import otsu_thresholds
 
 METRICS = ("ap", "iou", "best_iou", "pointing", "mass", "area")
 """Average precision (the primary metric), foreground IoU at Otsu's and at the best threshold,
 pointing game, share of the positive relevance inside, and the chance level of ap, pointing and
 mass: the share of the values that are inside."""
+
+LEVELS = np.linspace(0, 1, 21)
+"""Thresholds of the sensitivity curve, as shares of a map's range."""
 
 
 def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -35,19 +39,28 @@ def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     -------
     ndarray of float32, shape (height, width)
     """
-    sides = []
-    for length, size, padding in zip(
-        grid.shape, (height, width), square_padding(height, width), strict=True
-    ):
-        low, high, share = linear_weights(length, size + 2 * padding)
-        weights = np.zeros((size, length), dtype=np.float32)
-        pixels = np.arange(size)
-        inner = slice(padding, padding + size)
-        weights[pixels, low[inner]] = 1 - share[inner]
-        weights[pixels, high[inner]] += share[inner]
-        sides.append(weights)
-    vertical, horizontal = sides
+    rows, columns = square_padding(height, width)
+    vertical = _axis_weights(grid.shape[0], height + 2 * rows)[rows : rows + height]
+    horizontal = _axis_weights(grid.shape[1], width + 2 * columns)[columns : columns + width]
     return vertical @ grid @ horizontal.T
+
+
+def upsample_to_square(grid: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Upsample a relevance grid onto the padded square of an image of this size."""
+    rows, columns = square_padding(height, width)
+    vertical = _axis_weights(grid.shape[0], height + 2 * rows)
+    return vertical @ grid @ _axis_weights(grid.shape[1], width + 2 * columns).T
+
+
+@lru_cache(maxsize=64)
+def _axis_weights(length: int, size: int) -> np.ndarray:
+    """Bilinear interpolation along one axis as a matrix, (size, length)."""
+    low, high, share = linear_weights(length, size)
+    weights = np.zeros((size, length), dtype=np.float32)
+    places = np.arange(size)
+    weights[places, low] = 1 - share
+    weights[places, high] += share
+    return weights
 
 
 @dataclass(frozen=True)
@@ -121,8 +134,8 @@ def score_regions(image_map: ImageMap, regions: list[np.ndarray]) -> dict[str, n
     Returns
     -------
     dict of str to ndarray of float64, shape (n_regions,)
-        One entry per name of `METRICS`. A flat map scores ``ap``, ``pointing`` and ``mass``
-        at chance and ``iou`` 0.
+        One entry per name of `METRICS`, and ``curve``, (n_regions, 21): foreground IoU at each
+        of `LEVELS`. A flat map scores ``ap``, ``pointing`` and ``mass`` at chance and ``iou`` 0.
     """
     n_inside = np.array([len(region) for region in regions], dtype=np.int64)
     area = n_inside / image_map.n_valid
@@ -142,6 +155,7 @@ def score_regions(image_map: ImageMap, regions: list[np.ndarray]) -> dict[str, n
         "pointing": tops / image_map.n_highest,
         "mass": own / image_map.positive if image_map.positive > 0 else area,
         "area": area,
+        "curve": iou_curve(inside, outside, np.round(LEVELS * (N_FINE - 1)).astype(int)),
     }
 
 
@@ -157,16 +171,18 @@ def score_tokens(relevance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
     Returns
     -------
-    dict of str to float
+    dict of str to float, and ``curve``, (21,)
         See `score_regions`.
     """
     area = truth.mean()
     ranks, distinct = np.unique(relevance, return_inverse=True)
     if len(ranks) == 1:
-        return {name: values.item() for name, values in _flat_scores(area[None]).items()}
+        return {name: values[0] for name, values in _flat_scores(area[None]).items()}
     inside = np.bincount(distinct[truth], minlength=len(ranks))[None]
     outside = np.bincount(distinct[~truth], minlength=len(ranks))[None]
     predicted = relevance > otsu_thresholds(relevance[None])[0]
+    levels = ranks[0] + LEVELS.astype(np.float32) * (ranks[-1] - ranks[0])
+    levels[-1] = ranks[-1]  # whatever the rounding
     positive = np.maximum(relevance, 0).sum(dtype=np.float64)
     own = np.maximum(relevance[truth], 0).sum(dtype=np.float64)
     return {
@@ -176,12 +192,15 @@ def score_tokens(relevance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "pointing": inside[0, -1] / (inside[0, -1] + outside[0, -1]),
         "mass": own / positive if positive > 0 else area,
         "area": area,
+        "curve": iou_curve(inside, outside, np.searchsorted(ranks, levels))[0],
     }
 
 
 def _flat_scores(area: np.ndarray) -> dict[str, np.ndarray]:
     zero = np.zeros_like(area)
-    return dict(zip(METRICS, (area, zero, area, area, area, area), strict=True))
+    scores = dict(zip(METRICS, (area, zero, area, area, area, area), strict=True))
+    # The lowest threshold takes in everything, any other nothing.
+    return {**scores, "curve": np.outer(area, LEVELS == 0)}
 
 
 def overlapping_tokens(

@@ -83,6 +83,8 @@ RELEVANCE = {
 VOID_MASK = -1
 """The number of the mask row that holds an image's void pixels (panoptic id 0)."""
 
+_ROW_GROUP = 4096
+
 _LIBRARIES = ("numpy", "pandas", "pillow", "pyarrow", "pycocotools", "torch", "transformers")
 
 
@@ -117,15 +119,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def write_table(
     path: str | Path, frames: pd.DataFrame | Iterable[pd.DataFrame], schema: pa.Schema, facts: dict
 ) -> None:
-    """Write `frames`, one row group each, as the Parquet file `path`.
+    """Write `frames` as the Parquet file `path`.
 
     Parameters
     ----------
     path : str or Path
         The file to write; it appears only when it is whole.
     frames : DataFrame or iterable of DataFrame
-        The rows. An iterable is consumed one frame at a time, so a job's memory does not
-        grow with its shard.
+        The rows. An iterable is consumed one frame at a time and written in groups of some
+        thousand rows, so a job's memory does not grow with its shard.
     schema : pyarrow.Schema
         The columns; other columns of a frame are an error.
     facts : dict
@@ -139,11 +141,17 @@ def write_table(
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as out,
     ):
+        group = []
         for frame in frames:
             unknown = set(frame.columns) - set(schema.names)
             if unknown:
                 raise ValueError(f"{path}: columns {sorted(unknown)} are not in the table's schema")
-            out.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            group.append(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            if sum(map(len, group)) >= _ROW_GROUP:
+                out.write_table(pa.concat_tables(group))
+                group = []
+        if group:
+            out.write_table(pa.concat_tables(group))
 
 
 def read_table(
@@ -177,6 +185,30 @@ def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:
     """
     start, stop = span
     return read_table(path, filters=[("image_rank", ">=", start), ("image_rank", "<", stop)])
+
+
+def read_contenders(
+    paths: list[str], contenders: list[list[str]], n_shards: int
+) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Read the tables of contenders one by one, the shards of each put together.
+
+    Parameters
+    ----------
+    paths : list of str
+        The shards of the first contender, then those of the second, and so on.
+    contenders : list of [model, attribution, direction]
+    n_shards : int
+
+    Yields
+    ------
+    contender : tuple of str
+    table : DataFrame
+    """
+    if len(paths) != len(contenders) * n_shards:
+        raise ValueError(f"{len(paths)} files of {len(contenders)} contenders, {n_shards} shards")
+    for i, contender in enumerate(contenders):
+        own = paths[i * n_shards : (i + 1) * n_shards]
+        yield tuple(contender), pd.concat(map(read_table, own), ignore_index=True)
 
 
 def read_provenance(path: str | Path) -> dict:

@@ -36,13 +36,13 @@ def score_image_to_text(
     Yields
     ------
     DataFrame
-        Rows of ``scores.SCORES``, a narrative's at a time. ``poster_iou`` is null where the
+        Rows of ``scores.SCORES`` and ``curve``, a narrative's at a time. ``poster_iou`` is null where the
         published evaluation skips the narrative, for its words or its tokens; the strict
         metrics are null where the phrase lies beyond the context length.
     """
     refuse_unfinite(relevance)
     maps_of = dict(iter(relevance.groupby("narrative")))
-    for caption, own in _captions(phrases, narratives, masks, tokenizer):
+    for caption, own in read_captions(phrases, narratives, masks, tokenizer):
         maps = maps_of[caption.narrative]
         rows = own.merge(maps, on=["narrative", "phrase", "image_id"])
         rows = add_mismatched(rows, own, seed)
@@ -73,7 +73,7 @@ def score_baseline_image_to_text(
     As published, a baseline knows no context length for the poster's score: it skips only
     by words. The strict metrics are given for the phrases on which a model has them.
     """
-    for caption, own in _captions(phrases, narratives, masks, tokenizer):
+    for caption, own in read_captions(phrases, narratives, masks, tokenizer):
         rows = []
         for row in own.itertuples():
             key = (seed, row.narrative, row.phrase)
@@ -92,16 +92,33 @@ def score_baseline_image_to_text(
 
 
 @dataclass(frozen=True)
-class _Caption:
-    """A narrative's text in a model's tokens, and what each of its phrases is scored against."""
+class Caption:
+    """A narrative's text in a model's tokens, and what each of its phrases is scored against.
+
+    Attributes
+    ----------
+    narrative : int
+    words : list of int
+        All word tokens of the text.
+    starts, ends : ndarray, shape (n_tokens,)
+        Character spans of those within the context length.
+    is_complete : bool
+        Whether that is all of them.
+    poster_excluded : str or None
+        Why the poster's protocol skips the narrative whatever the model.
+    poster_truths, strict_truths, ignored : dict of int to ndarray of bool
+        By phrase: its tokens under each protocol, and those that the strict one ignores.
+    region_areas : dict of int to float
+        By phrase: its region's share of the image.
+    """
 
     narrative: int
-    words: list[int]  # all word tokens
-    starts: np.ndarray  # of those within the context length
+    words: list[int]
+    starts: np.ndarray
     ends: np.ndarray
     is_complete: bool
     poster_excluded: str | None
-    poster_truths: dict[int, np.ndarray]  # by phrase
+    poster_truths: dict[int, np.ndarray]
     strict_truths: dict[int, np.ndarray]
     ignored: dict[int, np.ndarray]
     region_areas: dict[int, float]
@@ -123,27 +140,30 @@ class _Caption:
             "region_area": self.region_areas[row.phrase],
         }
 
+    def exclude_strictly(self, row) -> str | None:
+        """Say why the strict protocol leaves a phrase out, None where it does not."""
+        if not self.is_complete and row.char_end > self.ends[-1]:
+            return "beyond_context"
+        return None if self.strict_truths[row.phrase].any() else "no_tokens"
+
     def score_strictly(self, row, relevance: np.ndarray) -> dict:
         """Strict metrics of a phrase's row, or why it has none."""
-        truth = self.strict_truths[row.phrase]
-        excluded = None
-        if not self.is_complete and row.char_end > self.ends[-1]:
-            excluded = "beyond_context"
-        elif not truth.any():
-            excluded = "no_tokens"
+        excluded = self.exclude_strictly(row)
         if excluded:
-            return {**dict.fromkeys(strict.METRICS, np.nan), "strict_excluded": excluded}
-        valid = ~self.ignored[row.phrase]
+            missing = dict.fromkeys([*strict.METRICS, "curve"], np.nan)
+            return {**missing, "strict_excluded": excluded}
+        truth, valid = self.strict_truths[row.phrase], ~self.ignored[row.phrase]
         scores = strict.score_tokens(relevance[valid], truth[valid])
         return {**scores, "strict_excluded": None}
 
 
-def _captions(
+def read_captions(
     phrases: pd.DataFrame,
     narratives: pd.DataFrame,
     masks: pd.DataFrame,
     tokenizer: TextTokenizer,
-) -> Iterator[tuple[_Caption, pd.DataFrame]]:
+) -> Iterator[tuple[Caption, pd.DataFrame]]:
+    """Each narrative that has phrases, with them."""
     texts = dict(zip(narratives["narrative"], narratives["text"], strict=True))
     shares = masks["area"] / (masks["height"] * masks["width"])
     areas = dict(zip(zip(masks["image_id"], masks["mask"], strict=True), shares, strict=True))
@@ -165,7 +185,7 @@ def _captions(
         keys = own["phrase"].to_list()
         phrase_words = [tokenizer.words(utterance) for utterance in own["utterance"]]
         yield (
-            _Caption(
+            Caption(
                 narrative,
                 words,
                 tokens.starts,

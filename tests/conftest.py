@@ -1,0 +1,79 @@
+"""A small dataset and a model with random weights, made once for the tests that need them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from clip_grounding.index import index_phrases
+from clip_grounding.masks import rasterize_masks
+from clip_grounding.relevance import compute_relevance
+from clip_grounding.scenes.archive import write_dataset
+from clip_grounding.scenes.tokenizer import build_tokenizer, save_tokenizer
+from plain_attribution import random_clip
+
+
+@dataclass(frozen=True)
+class Small:
+    """Ten rendered scenes, their tables, and a checkpoint folder."""
+
+    folder: Path
+    checkpoint: Path
+    narratives: pd.DataFrame
+    phrases: pd.DataFrame
+    masks: pd.DataFrame
+
+    def relevance(self, direction, layers="last", batch_size=4, masks=None):
+        """All relevance maps of one direction."""
+        frames = compute_relevance(
+            direction=direction,
+            attribution={"kind": "gradient_attention", "layers": layers},
+            checkpoint=self.checkpoint,
+            images=self.folder / "images.zip",
+            split="scenes",
+            narratives=self.narratives,
+            phrases=self.phrases,
+            masks=self.masks,
+            device="cpu",
+            batch_size=batch_size,
+            threads=1,
+        )
+        return pd.concat(frames, ignore_index=True)
+
+
+def save_checkpoint(folder: Path, texts, seed=0, image_size=32) -> Path:
+    """Save a CLIP with random weights whose tokenizer knows the words of `texts`."""
+    tokenizer = build_tokenizer(texts)
+    model = random_clip(
+        seed=seed, vocabulary=tokenizer.get_vocab_size(), image_size=image_size, context=77
+    )
+    model.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
+    processor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": image_size},
+        "crop_size": {"height": image_size, "width": image_size},
+        "resample": 3,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.25, 0.25, 0.25],
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory) -> Small:
+    folder = tmp_path_factory.mktemp("small")
+    files = {
+        "images": folder / "images.zip",
+        "panoptic": folder / "panoptic.zip",
+        "narratives": folder / "narratives.json",
+    }
+    write_dataset(**files, image_count=10, seed=3, split="scenes")
+    narratives, phrases = index_phrases(
+        files["narratives"], files["panoptic"], split="scenes", image_count=10
+    )
+    masks = rasterize_masks(narratives, phrases, files["panoptic"], "scenes")
+    checkpoint = save_checkpoint(folder / "checkpoint", narratives["text"])
+    return Small(folder, checkpoint, narratives, phrases, pd.concat(masks, ignore_index=True))
