@@ -1,0 +1,94 @@
+"""What a user sees when something is wrong: one clear message, and nothing finished is lost."""
+
+import pytest
+from clip_grounding.scenes.archive import write_dataset
+from serving import serve
+from workflows import Run
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Six scenes in the published formats, as a server would have them."""
+    folder = tmp_path_factory.mktemp("server")
+    files = [folder / name for name in ("images.zip", "panoptic.zip", "narratives.json")]
+    write_dataset(*files, image_count=6, seed=4, split="scenes")
+    return {f"/{path.name}": path.read_bytes() for path in files}
+
+
+def png_config(url, checkpoint, **more) -> dict:
+    dataset = {
+        "kind": "png",
+        "split": "scenes",
+        "image_count": 6,
+        "images": {"url": f"{url}/images.zip"},
+        "panoptic": {"url": f"{url}/panoptic.zip"},
+        "narratives": {"url": f"{url}/narratives.json"},
+        "models": ["random-clip"],
+        **more,
+    }
+    return {
+        "dataset": "small-png",
+        "datasets": {"small-png": dataset},
+        "models": {"random-clip": {"checkpoint": str(checkpoint)}},
+        "images_per_shard": 3,
+        "figures": {"examples": 2},
+    }
+
+
+def test_a_dataset_from_a_server_is_read_like_a_rendered_one(published, checkpoint, tmp_path):
+    with serve(published) as server:
+        run = Run(tmp_path, png_config(server.url, checkpoint))
+        run.snakemake("results/small-png/masks/0001.parquet")
+    assert (run / "results/small-png/masks/0001.parquet").exists()
+    # The server is gone: what was downloaded is not asked for again.
+    assert set(run.planned("results/small-png/masks/0000.parquet")) == {"rasterize_masks"}
+
+
+def test_a_wrong_checksum_is_refused_and_leaves_no_file(published, checkpoint, tmp_path):
+    with serve(published) as server:
+        url = f"{server.url}/narratives.json"
+        narratives = {"url": url, "sha256": "0" * 64}
+        run = Run(tmp_path, png_config(server.url, checkpoint, narratives=narratives))
+        done = run.snakemake("data/small-png/narratives.json", check=False)
+    assert done.returncode != 0
+    assert f"{'0' * 64} was expected" in done.stdout
+    assert "Traceback" not in done.stdout.split("error:")[1].split("RuleException")[0]
+    assert not (run / "data/small-png/narratives.json").exists()
+
+
+def test_a_damaged_image_fails_its_shard_alone_and_names_it(published, checkpoint, tmp_path):
+    files = dict(published)
+    # Flip bytes in the first image's data: the zip's directory stays whole.
+    damaged = bytearray(files["/images.zip"])
+    damaged[200:220] = bytes(20)
+    files["/images.zip"] = bytes(damaged)
+    with serve(files) as server:
+        run = Run(tmp_path, png_config(server.url, checkpoint))
+        run.config["evaluate"] = {"directions": ["text_to_image"], "baselines": ["empty"]}
+        done = run.snakemake(check=False)
+    relevance = "results/small-png/relevance/random-clip/gradient-attention/text_to_image"
+    assert done.returncode != 0
+    assert "is damaged (CRC): delete the archive and rerun" in done.stdout
+    log = "logs/small-png/compute_relevance/random-clip/gradient-attention/text_to_image/0000.log"
+    assert log in done.stdout
+    assert "is damaged (CRC)" in (run / log).read_text()
+    assert not (run / relevance / "0000.parquet").exists()
+    assert (run / relevance / "0001.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"datset": "tiny"}, "datset: unknown key; did you mean dataset"),
+        ({"batch_size": 0}, "batch_size: 0 given; allowed: a whole number at least 1"),
+        ({"dataset": "coco"}, "dataset: coco is not defined"),
+        ({"evaluate": {"attributions": ["lime"]}}, "evaluate.attributions: lime is not defined"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused_before_any_job(tmp_path, change, message):
+    done = Run(tmp_path, change).snakemake("--dry-run", check=False)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout

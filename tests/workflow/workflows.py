@@ -1,0 +1,56 @@
+"""Run the workflow as a user does: from a folder of one's own, with an overlay of settings."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """A working directory with settings."""
+
+    folder: Path
+    config: dict
+
+    def snakemake(self, *arguments, check=True, config=None, cores=2, root=ROOT):
+        """Run snakemake there; gives the finished process with its output as one text."""
+        overlay = self.folder / "overlay.yaml"
+        overlay.write_text(yaml.safe_dump(config or self.config))
+        command = [
+            BIN / "snakemake",
+            *("-s", root / "Snakefile", "--directory", self.folder),
+            *("--configfile", overlay, "--cores", str(cores)),
+            *arguments,
+        ]
+        done = subprocess.run(
+            [str(part) for part in command],
+            env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"snakemake ended with {done.returncode}:\n{done.stdout}")
+        return done
+
+    def planned(self, *arguments, config=None, root=ROOT):
+        """Number of jobs by rule that a dry run plans."""
+        output = self.snakemake("--dry-run", *arguments, config=config, root=root).stdout
+        table = output.rpartition("Job stats:")[2]
+        return {
+            rule: int(count)
+            for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+            if rule not in ("total", "all")
+        }
+
+    def __truediv__(self, path) -> Path:
+        return self.folder / path
