@@ -22,8 +22,8 @@ include: "rules/published.smk"
 
 
 rule all:
+    default_target: True
     input:
         f"results/{CONFIG['dataset']}/scores.parquet",
         f"results/{CONFIG['dataset']}/summary.csv",
         figures_of(CONFIG["dataset"]),
-    default_target: True

@@ -1,21 +1,6 @@
 """What the phrases are and where: the index of the whole dataset, and the masks of each shard."""
 
 
-def index_spec(wildcards):
-    dataset = DATASETS[wildcards.dataset]
-    return spec_of(
-        dataset=wildcards.dataset, split=dataset["split"], image_count=dataset["image_count"]
-    )
-
-
-def masks_spec(wildcards):
-    return spec_of(
-        dataset=wildcards.dataset,
-        split=DATASETS[wildcards.dataset]["split"],
-        span=shard_span(wildcards.dataset, wildcards.shard),
-    )
-
-
 rule index_phrases:
     """List the dataset's narratives and phrases with the segments that they name."""
     input:

@@ -14,6 +14,7 @@ import sys
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 
+from clip_grounding import published_files
 from clip_grounding.config import validate_config
 from clip_grounding.errors import InputError
 from clip_grounding.published import is_published_dataset, published_mean
@@ -88,7 +89,33 @@ def contenders_of(dataset):
     ]
 
 
-# Settings of the jobs, by rule.
+# Settings and inputs of the jobs, stage by stage.
+
+
+def source_spec(wildcards):
+    """Where a file comes from and what is known of it: the config's entry without the suffix."""
+    key, _, _ = wildcards.source.partition(".")
+    return spec_of(**DATASETS[wildcards.dataset][key])
+
+
+def checkpoint_spec(wildcards):
+    model = MODELS[wildcards.model]
+    return spec_of(checkpoint=model["checkpoint"], revision=model["revision"])
+
+
+def index_spec(wildcards):
+    dataset = DATASETS[wildcards.dataset]
+    return spec_of(
+        dataset=wildcards.dataset, split=dataset["split"], image_count=dataset["image_count"]
+    )
+
+
+def masks_spec(wildcards):
+    return spec_of(
+        dataset=wildcards.dataset,
+        split=DATASETS[wildcards.dataset]["split"],
+        span=shard_span(wildcards.dataset, wildcards.shard),
+    )
 
 
 def relevance_spec(wildcards):
@@ -283,3 +310,36 @@ def figures_of(dataset):
 
 def uses_gpu(wildcards):
     return 0 if CONFIG["device"] == "cpu" else 1
+
+
+def published_spec(wildcards):
+    folder = CONFIG["published_metrics"]
+    if folder is None:
+        raise WorkflowError(
+            "published_metrics: not set; give the folder or the URL prefix of the six published"
+            " files, for example --config published_metrics=path/to/folder"
+        )
+    return spec_of(url=f"{folder.rstrip('/')}/{wildcards.file}")
+
+
+def compared_contender():
+    """The dataset's model and attribution that were published; else its first."""
+    pairs = [
+        (model, attribution)
+        for model in DATASETS[CONFIG["dataset"]]["models"]
+        for attribution in EVALUATE["attributions"]
+    ]
+    for model, attribution in pairs:
+        settings = ATTRIBUTIONS[attribution], MODELS[model]
+        if published_mean("text_to_image", "matched", *settings) is not None:
+            return model, attribution
+    return pairs[0]
+
+
+def compare_spec(wildcards):
+    model, attribution = compared_contender()
+    return spec_of(dataset=CONFIG["dataset"], model=model, attribution=attribution)
+
+
+def reanalyse_spec(wildcards):
+    return spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"])

@@ -4,17 +4,6 @@ Both rules are local: a cluster's compute nodes often have no network.
 """
 
 
-def source_spec(wildcards):
-    """Where a file comes from and what is known of it: the config's entry without the suffix."""
-    key, _, _ = wildcards.source.partition(".")
-    return spec_of(**DATASETS[wildcards.dataset][key])
-
-
-def checkpoint_spec(wildcards):
-    model = MODELS[wildcards.model]
-    return spec_of(checkpoint=model["checkpoint"], revision=model["revision"])
-
-
 rule download_source:
     """Download a file of a png dataset, or link to it on this machine, and check it."""
     localrule: True

@@ -2,41 +2,6 @@
 they say by themselves. Both targets need the setting `published_metrics`.
 """
 
-from clip_grounding import published_files
-
-
-def published_spec(wildcards):
-    folder = CONFIG["published_metrics"]
-    if folder is None:
-        raise WorkflowError(
-            "published_metrics: not set; give the folder or the URL prefix of the six published"
-            " files, for example --config published_metrics=path/to/folder"
-        )
-    return spec_of(url=f"{folder.rstrip('/')}/{wildcards.file}")
-
-
-def compared_contender():
-    """The dataset's model and attribution that were published; else its first."""
-    pairs = [
-        (model, attribution)
-        for model in DATASETS[CONFIG["dataset"]]["models"]
-        for attribution in EVALUATE["attributions"]
-    ]
-    for model, attribution in pairs:
-        settings = ATTRIBUTIONS[attribution], MODELS[model]
-        if published_mean("text_to_image", "matched", *settings) is not None:
-            return model, attribution
-    return pairs[0]
-
-
-def compare_spec(wildcards):
-    model, attribution = compared_contender()
-    return spec_of(dataset=CONFIG["dataset"], model=model, attribution=attribution)
-
-
-def reanalyse_spec(wildcards):
-    return spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"])
-
 
 rule download_published:
     """Download one of the six published files, or link to it on this machine."""
