@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from clip_grounding.logs import start_log
-from clip_grounding.scores import SCORES, score_baseline_text_to_image, split_curves
+from clip_grounding.scores import SCORES, score_baseline_text_to_image
 from clip_grounding.tables import read_shard, read_table, write_table
 from clip_grounding.token_scores import score_baseline_image_to_text
 from clip_grounding.tokens import TextTokenizer, patch_grid
@@ -17,9 +17,9 @@ phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
 
 if spec["direction"] == "text_to_image":
-    frames = score_baseline_text_to_image(kind, phrases, masks, patch_grid(checkpoint), seed)
+    scores = score_baseline_text_to_image(kind, phrases, masks, patch_grid(checkpoint), seed)
 else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     tokenizer = TextTokenizer(checkpoint)
-    frames = score_baseline_image_to_text(kind, phrases, narratives, masks, tokenizer, seed)
-write_table(snakemake.output.scores, split_curves(frames, []), SCORES, spec)
+    scores = score_baseline_image_to_text(kind, phrases, narratives, masks, tokenizer, seed)
+write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES, spec)

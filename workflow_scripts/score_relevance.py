@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from clip_grounding.logs import start_log
-from clip_grounding.scores import SCORES, THRESHOLDS, score_text_to_image, split_curves
+from clip_grounding.scores import SCORES, THRESHOLDS, score_text_to_image, sum_curves
 from clip_grounding.tables import read_provenance, read_shard, read_table, write_table
 from clip_grounding.token_scores import score_image_to_text
 from clip_grounding.tokens import TextTokenizer
@@ -16,12 +16,11 @@ phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
 
 if spec["direction"] == "text_to_image":
-    frames = score_text_to_image(relevance, phrases, masks, spec["seed"])
+    scores = score_text_to_image(relevance, phrases, masks, spec["seed"])
 else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
-    frames = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, spec["seed"])
+    scores = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, spec["seed"])
 facts = {**spec, "relevance": read_provenance(snakemake.input.relevance)}
-curves = []
-write_table(snakemake.output.scores, split_curves(frames, curves), SCORES, facts)
-write_table(snakemake.output.thresholds, curves, THRESHOLDS, facts)
+write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES, facts)
+write_table(snakemake.output.thresholds, sum_curves(scores), THRESHOLDS, facts)

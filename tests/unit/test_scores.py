@@ -13,52 +13,12 @@ from clip_grounding.scores import (
 from clip_grounding.tables import VOID_MASK
 from clip_grounding.token_scores import score_baseline_image_to_text, score_image_to_text
 from clip_grounding.tokens import TextTokenizer
-from PIL import Image
 from pycocotools import mask as coco_mask
 from skimage.filters import threshold_otsu
 from sklearn.metrics import average_precision_score
-from torch import from_numpy
-from torch.nn.functional import interpolate
+from slow_scores import slow_text_to_image
 
 KEYS = ["narrative", "phrase", "prompt"]
-
-
-def two_classes(predicted, truth):
-    ious = []
-    for p, t in ((predicted, truth), (~predicted, ~truth)):
-        ious.append((p & t).sum() / max((p | t).sum(), 1))
-    return np.mean(ious)
-
-
-def resized(array, size):
-    return interpolate(
-        from_numpy(array)[None, None], size=size, mode="bilinear", align_corners=False
-    )[0, 0].numpy()
-
-
-def slow_text_to_image(grid, region, void):
-    """Both protocols for one map and region, with torch, Pillow, scikit-image and scikit-learn."""
-    height, width = region.shape
-    pad = [(max(region.shape) - side) // 2 for side in region.shape]
-    padded = np.pad(region.astype(np.uint8) * 255, [(pad[0],) * 2, (pad[1],) * 2])
-    small = Image.fromarray(padded).resize((224, 224), Image.Resampling.BICUBIC)
-    truth = (np.asarray(small) / 255).astype(int) == 1
-    up = resized(grid, (224, 224))
-    up = (up - up.min()) / (up.max() - up.min())
-    poster = two_classes(up > threshold_otsu(up), truth)
-
-    native = resized(grid, padded.shape)[pad[0] : pad[0] + height, pad[1] : pad[1] + width]
-    values, inside = native[~void], region[~void]
-    predicted = values > threshold_otsu(values)
-    return {
-        "poster_iou": poster,
-        "ap": average_precision_score(inside, values),
-        "iou": (predicted & inside).sum() / (predicted | inside).sum(),
-        "pointing": inside[values == values.max()].mean(),
-        "mass": values[inside].sum() / values.sum(),
-        "area": inside.mean(),
-        "region_area": region.mean(),
-    }
 
 
 def decode(record):
@@ -69,18 +29,16 @@ def decode(record):
 @pytest.fixture(scope="module")
 def text_to_image(small):
     relevance = small.relevance("text_to_image")
-    scores = score_text_to_image(relevance, small.phrases, small.masks, seed=5)
-    return relevance, pd.concat(scores, ignore_index=True)
+    return relevance, score_text_to_image(relevance, small.phrases, small.masks, seed=5)
 
 
 @pytest.fixture(scope="module")
 def image_to_text(small):
     relevance = small.relevance("image_to_text")
     tokenizer = TextTokenizer(small.checkpoint)
-    scores = score_image_to_text(
+    return relevance, score_image_to_text(
         relevance, small.phrases, small.narratives, small.masks, tokenizer, seed=5
     )
-    return relevance, pd.concat(scores, ignore_index=True)
 
 
 def test_text_to_image_scores_equal_slow_ones(small, text_to_image):
@@ -163,15 +121,14 @@ def test_scores_do_not_depend_on_the_other_images_of_the_shard(small, text_to_im
     shuffled = relevance.sample(frac=1, random_state=1)
     last = small.phrases["image_id"].max()
     part = [frame[frame["image_id"] == last] for frame in (shuffled, small.phrases, small.masks)]
-    alone = pd.concat(score_text_to_image(*part, seed=5)).sort_values(KEYS, ignore_index=True)
+    alone = score_text_to_image(*part, seed=5).sort_values(KEYS, ignore_index=True)
     together = scores[scores["image_id"] == last].sort_values(KEYS, ignore_index=True)
     pd.testing.assert_frame_equal(alone, together)
 
 
 def test_the_baselines_are_at_chance(small):
     def score(kind):
-        frames = score_baseline_text_to_image(kind, small.phrases, small.masks, (4, 4), seed=0)
-        return pd.concat(frames, ignore_index=True)
+        return score_baseline_text_to_image(kind, small.phrases, small.masks, (4, 4), seed=0)
 
     random, empty, center = (score(kind) for kind in ("random", "empty", "center"))
     area = random["area"]
@@ -187,10 +144,9 @@ def test_the_baselines_are_at_chance(small):
 
 def test_the_empty_caption_baseline_is_scored_and_flagged(small):
     tokenizer = TextTokenizer(small.checkpoint)
-    frames = score_baseline_image_to_text(
+    scores = score_baseline_image_to_text(
         "empty", small.phrases, small.narratives, small.masks, tokenizer, seed=0
     )
-    scores = pd.concat(frames, ignore_index=True)
     assert scores["degenerate"].all()
     np.testing.assert_array_equal(scores["ap"], scores["area"])
     assert scores["poster_iou"].between(0.3, 0.5).mean() > 0.9
@@ -214,8 +170,9 @@ def test_left_out_phrases_carry_their_reason(small, n_words, poster, strict):
     narratives, phrases = lengthened(small, n_words)
     tokenizer = TextTokenizer(small.checkpoint)
     masks = small.masks[small.masks["image_id"] == phrases["image_id"].iloc[0]]
-    frames = score_baseline_image_to_text("random", phrases, narratives, masks, tokenizer, seed=0)
-    last = pd.concat(frames).iloc[-1]
+    last = score_baseline_image_to_text(
+        "random", phrases, narratives, masks, tokenizer, seed=0
+    ).iloc[-1]
     for metric, column, reason in (
         ("poster_iou", "poster_excluded", poster),
         ("ap", "strict_excluded", strict),
@@ -230,4 +187,4 @@ def test_relevance_that_is_no_number_is_refused(small, text_to_image):
     broken[2] = np.nan
     relevance.at[3, "relevance"] = broken
     with pytest.raises(InputError, match=r"narrative \d+, phrase \d+ .* not finite"):
-        next(iter(score_text_to_image(relevance, small.phrases, small.masks, seed=0)))
+        score_text_to_image(relevance, small.phrases, small.masks, seed=0)

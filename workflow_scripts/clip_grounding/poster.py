@@ -54,12 +54,16 @@ def upsample(grids: np.ndarray, size: int = SIZE) -> np.ndarray:
     ndarray of float32, shape (n, size, size)
     """
     for axis in (2, 1):
-        low, high, share = linear_weights(grids.shape[axis], size)
-        shape = [1, 1, 1]
-        shape[axis] = size
-        share = share.reshape(shape)
-        grids = grids.take(low, axis) * (1 - share) + grids.take(high, axis) * share
+        grids = interpolate(grids, axis, *linear_weights(grids.shape[axis], size))
     return grids
+
+
+def interpolate(
+    values: np.ndarray, axis: int, low: np.ndarray, high: np.ndarray, share: np.ndarray
+) -> np.ndarray:
+    """Interpolate along one axis between the indices `low` and `high`."""
+    share = share.reshape([-1 if i == axis else 1 for i in range(values.ndim)])
+    return values.take(low, axis) * (1 - share) + values.take(high, axis) * share
 
 
 def linear_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

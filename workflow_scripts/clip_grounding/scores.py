@@ -5,7 +5,7 @@ are compared with: the phrase's own for ``matched`` and ``null``, a disjoint one
 ``mismatched``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ THRESHOLDS = pa.schema(
 
 def score_text_to_image(
     relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame, seed: int
-) -> Iterator[pd.DataFrame]:
+) -> pd.DataFrame:
     """Score the text-to-image relevance maps of a shard.
 
     Parameters
@@ -61,65 +61,100 @@ def score_text_to_image(
     seed : int
         Draws the mismatched phrases.
 
-    Yields
-    ------
+    Returns
+    -------
     DataFrame
-        Rows of `SCORES`, an image's at a time, and the column ``curve``, see `split_curves`.
+        Rows of `SCORES`, and the column ``curve``, see `sum_curves`.
+
+    Raises
+    ------
+    InputError
+        Relevance that is not finite.
     """
-    refuse_unfinite(relevance)
-    maps_of = dict(iter(relevance.groupby("image_id")))
-    for regions, own in _images(phrases, masks):
-        rows = own.merge(maps_of[regions.image_id], on=["narrative", "phrase", "image_id"])
-        rows = add_mismatched(rows, own, seed)
+    rows = join_maps(relevance, phrases, "image_id", seed)
+    scores = _ImageScores(rows, masks)
+    maps = rows["relevance"].to_numpy()
+    shapes = rows[["grid_height", "grid_width"]].to_numpy()
+    for regions, positions in scores.images():
         # Phrases of one text, and all null prompts of an image, share a map.
         _, first, index = np.unique(
-            [values.tobytes() for values in rows["relevance"]],
+            [values.tobytes() for values in maps[positions]],
             return_index=True,
             return_inverse=True,
         )
-        shape = rows["grid_height"].iloc[0], rows["grid_width"].iloc[0]
-        grids = np.stack(rows["relevance"].iloc[first].to_list()).reshape(-1, *shape)
+        grids = np.stack(maps[positions[first]]).reshape(-1, *shapes[positions[0]])
         foregrounds, degenerate = poster.relevance_foreground(grids)
-        frame = rows[["narrative", "phrase", "image_id", "prompt"]].assign(
-            poster_iou=regions.poster_scores(foregrounds, index, rows["mask"]),
-            degenerate=degenerate[index],
-            **regions.strict_scores(grids, index, rows["mask"]),
-        )
-        yield frame.assign(poster_excluded=None, strict_excluded=None)
+        scores.add(regions, positions, foregrounds, grids, index, degenerate[index])
+    return scores.frame()
 
 
 def score_baseline_text_to_image(
     kind: str, phrases: pd.DataFrame, masks: pd.DataFrame, grid: tuple[int, int], seed: int
-) -> Iterator[pd.DataFrame]:
+) -> pd.DataFrame:
     """Score a baseline on regions: ``random``, ``empty`` or ``center``.
 
     ``random`` is drawn per pixel for the poster's score and per cell of `grid`, the
     resolution of the models' maps, for the strict ones.
     """
-    for regions, own in _images(phrases, masks):
-        index = np.arange(len(own)) if kind == "random" else np.zeros(len(own), dtype=int)
+    rows = phrases.assign(prompt="none")
+    scores = _ImageScores(rows, masks)
+    keys = rows[["narrative", "phrase"]].to_numpy()
+    for regions, positions in scores.images():
+        index = np.zeros(len(positions), dtype=int)
         if kind == "random":
-            keys = list(zip(own["narrative"], own["phrase"], strict=True))
-            noise = [random_map(poster.SIZE**2, seed, *key, Draw.PIXELS) for key in keys]
+            index = np.arange(len(positions))
+            own = keys[positions]
+            noise = [random_map(poster.SIZE**2, seed, *key, Draw.PIXELS) for key in own]
             foregrounds = poster.binarize(np.stack(noise))
-            grids = np.stack([random_map(grid, seed, *key, Draw.CELLS) for key in keys])
+            grids = np.stack([random_map(grid, seed, *key, Draw.CELLS) for key in own])
         else:
             grids = (center_map(*grid) if kind == "center" else np.zeros(grid, np.float32))[None]
             foregrounds, _ = poster.relevance_foreground(grids)
-        frame = own[["narrative", "phrase", "image_id"]].assign(
-            prompt="none",
-            poster_iou=regions.poster_scores(foregrounds, index, own["mask"]),
-            degenerate=kind == "empty",
-            **regions.strict_scores(grids, index, own["mask"]),
+        scores.add(regions, positions, foregrounds, grids, index, kind == "empty")
+    return scores.frame()
+
+
+class _ImageScores:
+    """Scores of rows that have a region, filled in image by image."""
+
+    def __init__(self, rows: pd.DataFrame, masks: pd.DataFrame):
+        self._rows, self._masks = rows, masks
+        self._regions = rows["mask"].to_numpy()
+        self._columns = {
+            name: np.empty(len(rows)) for name in [*METRICS, "region_area", "degenerate"]
+        }
+        self._columns["curve"] = np.empty((len(rows), len(strict.LEVELS)))
+
+    def images(self) -> Iterator[tuple["_Regions", np.ndarray]]:
+        """Each image's regions, and the positions of its rows."""
+        masks_of = dict(iter(self._masks.groupby("image_id")))
+        for image_id, positions in self._rows.groupby("image_id").indices.items():
+            yield _read_regions(masks_of[image_id]), positions
+
+    def add(self, regions, positions, foregrounds, grids, index, degenerate) -> None:
+        """Score the rows at `positions`: row i has foreground and grid `index[i]`."""
+        own = self._regions[positions]
+        values = regions.strict_scores(grids, index, own)
+        values["poster_iou"] = regions.poster_scores(foregrounds, index, own)
+        values["degenerate"] = degenerate
+        for name, column in self._columns.items():
+            column[positions] = values[name]
+
+    def frame(self) -> pd.DataFrame:
+        """All rows, with their scores."""
+        columns = {name: values for name, values in self._columns.items() if values.ndim == 1}
+        return self._rows[["narrative", "phrase", "image_id", "prompt"]].assign(
+            **{**columns, "degenerate": columns["degenerate"] > 0},
+            curve=list(self._columns["curve"]),
+            poster_excluded=None,
+            strict_excluded=None,
         )
-        yield frame.assign(poster_excluded=None, strict_excluded=None)
 
 
 @dataclass(frozen=True)
 class _Regions:
     """The regions of one image, as both protocols compare maps with them."""
 
-    image_id: int
     height: int
     width: int
     pixels: dict[int, np.ndarray]  # mask -> flat positions at native size
@@ -138,7 +173,6 @@ class _Regions:
 
     def strict_scores(self, grids: np.ndarray, index: np.ndarray, masks) -> dict[str, np.ndarray]:
         """Score map `index[i]` against region `masks[i]`, and the region's share of the image."""
-        masks = np.asarray(masks)
         scores = {metric: np.empty(len(index)) for metric in strict.METRICS}
         scores["curve"] = np.empty((len(index), len(strict.LEVELS)))
         for i, grid in enumerate(grids):
@@ -151,26 +185,21 @@ class _Regions:
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]
         size = self.height * self.width
-        scores["curve"] = list(scores["curve"])
         return {**scores, "region_area": np.array([len(self.pixels[m]) / size for m in masks])}
 
 
-def _images(
-    phrases: pd.DataFrame, masks: pd.DataFrame
-) -> Iterator[tuple[_Regions, pd.DataFrame]]:
-    """Each image's regions and phrases, in the order of image ids."""
-    masks_of = dict(iter(masks.groupby("image_id")))
-    for image_id, own in phrases.groupby("image_id"):
-        pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
-        for row in masks_of[image_id].itertuples():
-            size = [row.height, row.width]
-            region = coco_mask.decode({"size": size, "counts": row.counts}).astype(bool)
-            if row.mask == VOID_MASK:
-                void = np.flatnonzero(region)
-                continue
-            pixels[row.mask] = np.flatnonzero(region)
-            truths[row.mask] = _pack(poster.region_truth(region).reshape(1, -1))[0]
-        yield _Regions(image_id, *size, pixels, void, truths), own
+def _read_regions(masks: pd.DataFrame) -> _Regions:
+    """Decode one image's rows of the masks table."""
+    pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
+    for row in masks.itertuples():
+        size = [row.height, row.width]
+        region = coco_mask.decode({"size": size, "counts": row.counts}).astype(bool)
+        if row.mask == VOID_MASK:
+            void = np.flatnonzero(region)
+            continue
+        pixels[row.mask] = np.flatnonzero(region)
+        truths[row.mask] = _pack(poster.region_truth(region).reshape(1, -1))[0]
+    return _Regions(*size, pixels, void, truths)
 
 
 def _pack(masks: np.ndarray) -> np.ndarray:
@@ -178,27 +207,43 @@ def _pack(masks: np.ndarray) -> np.ndarray:
     return np.packbits(masks, axis=1).view(np.uint64)
 
 
-def add_mismatched(rows: pd.DataFrame, phrases: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Add a row per phrase with another phrase's map, where one has a disjoint region.
+def join_maps(
+    relevance: pd.DataFrame, phrases: pd.DataFrame, within: str, seed: int
+) -> pd.DataFrame:
+    """Join phrases with their maps, and with another phrase's where one has a disjoint region.
 
     Parameters
     ----------
-    rows : DataFrame
-        `phrases` joined with their maps: the ``matched`` rows are in the order of `phrases`.
-    phrases : DataFrame
-        The phrases among which a map may be borrowed.
+    relevance, phrases : DataFrame
+        Of a shard.
+    within : {"image_id", "narrative"}
+        Whose phrases a map may be borrowed from.
     seed : int
+
+    Returns
+    -------
+    DataFrame
+        The columns of both; the borrowed maps' rows have the prompt ``mismatched``.
     """
-    chosen = choose_mismatched(phrases, seed)
-    matched = rows[rows["prompt"] == "matched"]
-    borrowed = matched.iloc[chosen[chosen >= 0]].drop(columns=phrases.columns)
-    own = phrases[chosen >= 0].reset_index(drop=True)
+    _refuse_unfinite(relevance)
+    phrases = phrases.reset_index(drop=True)
+    rows = phrases.merge(relevance, on=["narrative", "phrase", "image_id"], validate="one_to_many")
+    partners = np.full(len(phrases), -1)
+    for positions in phrases.groupby(within).indices.values():
+        chosen = choose_mismatched(phrases.iloc[positions], seed)
+        partners[positions] = np.where(chosen < 0, -1, positions[chosen])
+    own = phrases[partners >= 0].reset_index(drop=True)
+    matched = rows[rows["prompt"] == "matched"]  # in the order of the phrases
+    borrowed = matched.iloc[partners[partners >= 0]].drop(columns=phrases.columns)
     mismatched = pd.concat([own, borrowed.reset_index(drop=True)], axis=1)
     return pd.concat([rows, mismatched.assign(prompt="mismatched")], ignore_index=True)
 
 
-def refuse_unfinite(relevance: pd.DataFrame) -> None:
+def _refuse_unfinite(relevance: pd.DataFrame) -> None:
     """Refuse relevance that is not a number: a broken model must not score at all."""
+    values = relevance["relevance"].to_list()
+    if values and np.isfinite(np.concatenate(values)).all():
+        return
     for row in relevance.itertuples():
         if not np.isfinite(row.relevance).all():
             raise InputError(
@@ -207,33 +252,25 @@ def refuse_unfinite(relevance: pd.DataFrame) -> None:
             )
 
 
-def split_curves(frames: Iterable[pd.DataFrame], curves: list[pd.DataFrame]):
-    """Take the threshold curves out of score frames on their way to the table.
+def sum_curves(scores: pd.DataFrame) -> pd.DataFrame:
+    """Sum the threshold curves of each image's phrases; rows of `THRESHOLDS`.
 
     Parameters
     ----------
-    frames : iterable of DataFrame
+    scores : DataFrame
         Rows of `SCORES` and the column ``curve``: IoU at each of ``strict.LEVELS``.
-    curves : list
-        Rows of `THRESHOLDS` are appended to it.
-
-    Yields
-    ------
-    DataFrame
-        The frames without ``curve``.
     """
-    for frame in frames:
-        scored = frame[frame["strict_excluded"].isna()]
-        for (image_id, prompt), own in scored.groupby(["image_id", "prompt"]):
-            curves.append(
-                pd.DataFrame(
-                    {
-                        "image_id": image_id,
-                        "prompt": prompt,
-                        "level": strict.LEVELS,
-                        "iou_sum": np.sum(own["curve"].to_list(), axis=0),
-                        "n_phrases": len(own),
-                    }
-                )
-            )
-        yield frame.drop(columns="curve")
+    scored = scores[scores["strict_excluded"].isna()]
+    rows = [
+        pd.DataFrame(
+            {
+                "image_id": image_id,
+                "prompt": prompt,
+                "level": strict.LEVELS,
+                "iou_sum": np.sum(own.to_list(), axis=0),
+                "n_phrases": len(own),
+            }
+        )
+        for (image_id, prompt), own in scored.groupby(["image_id", "prompt"])["curve"]
+    ]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=THRESHOLDS.names)

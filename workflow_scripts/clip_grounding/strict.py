@@ -6,11 +6,10 @@ a segment. docs/protocols.md explains both protocols to a reader.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from clip_grounding.poster import linear_weights
+from clip_grounding.poster import interpolate, linear_weights
 from clip_grounding.preprocessing import square_padding
 from clip_grounding.ranking import N_FINE, average_precision, best_iou, fine_bins, iou_curve, otsu_iou
 from clip_grounding.thresholds import otsu_thresholds
@@ -39,28 +38,22 @@ def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     -------
     ndarray of float32, shape (height, width)
     """
-    rows, columns = square_padding(height, width)
-    vertical = _axis_weights(grid.shape[0], height + 2 * rows)[rows : rows + height]
-    horizontal = _axis_weights(grid.shape[1], width + 2 * columns)[columns : columns + width]
-    return vertical @ grid @ horizontal.T
+    # Not as a matrix product: BLAS would start threads that fight over a job's one core.
+    for axis, size, padding in zip(
+        (1, 0), (width, height), reversed(square_padding(height, width)), strict=True
+    ):
+        weights = linear_weights(grid.shape[axis], size + 2 * padding)
+        inner = slice(padding, padding + size)
+        grid = interpolate(grid, axis, *(part[inner] for part in weights))
+    return grid
 
 
 def upsample_to_square(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     """Upsample a relevance grid onto the padded square of an image of this size."""
     rows, columns = square_padding(height, width)
-    vertical = _axis_weights(grid.shape[0], height + 2 * rows)
-    return vertical @ grid @ _axis_weights(grid.shape[1], width + 2 * columns).T
-
-
-@lru_cache(maxsize=64)
-def _axis_weights(length: int, size: int) -> np.ndarray:
-    """Bilinear interpolation along one axis as a matrix, (size, length)."""
-    low, high, share = linear_weights(length, size)
-    weights = np.zeros((size, length), dtype=np.float32)
-    places = np.arange(size)
-    weights[places, low] = 1 - share
-    weights[places, high] += share
-    return weights
+    for axis, size in ((1, width + 2 * columns), (0, height + 2 * rows)):
+        grid = interpolate(grid, axis, *linear_weights(grid.shape[axis], size))
+    return grid
 
 
 @dataclass(frozen=True)

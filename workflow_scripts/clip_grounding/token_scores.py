@@ -1,6 +1,5 @@
 """Per-phrase image-to-text scores of one shard under both protocols, for models and baselines."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 
 from clip_grounding import poster, strict
 from clip_grounding.contenders import Draw, random_map
-from clip_grounding.scores import add_mismatched, refuse_unfinite
+from clip_grounding.scores import join_maps
 from clip_grounding.tokens import TextTokenizer
 
 
@@ -19,7 +18,7 @@ def score_image_to_text(
     masks: pd.DataFrame,
     tokenizer: TextTokenizer,
     seed: int,
-) -> Iterator[pd.DataFrame]:
+) -> pd.DataFrame:
     """Score the image-to-text relevance of a shard.
 
     Parameters
@@ -33,31 +32,24 @@ def score_image_to_text(
     seed : int
         Draws the mismatched phrases, from the same narrative.
 
-    Yields
-    ------
+    Returns
+    -------
     DataFrame
-        Rows of ``scores.SCORES`` and ``curve``, a narrative's at a time. ``poster_iou`` is null where the
-        published evaluation skips the narrative, for its words or its tokens; the strict
-        metrics are null where the phrase lies beyond the context length.
+        Rows of ``scores.SCORES`` and ``curve``. ``poster_iou`` is null where the published
+        evaluation skips the narrative, for its words or its tokens; the strict metrics are
+        null where the phrase lies beyond the context length.
     """
-    refuse_unfinite(relevance)
-    maps_of = dict(iter(relevance.groupby("narrative")))
-    for caption, own in read_captions(phrases, narratives, masks, tokenizer):
-        maps = maps_of[caption.narrative]
-        rows = own.merge(maps, on=["narrative", "phrase", "image_id"])
-        rows = add_mismatched(rows, own, seed)
+    rows = join_maps(relevance, phrases, "narrative", seed)
+    captions = read_captions(phrases, narratives, masks, tokenizer)
+    scores = []
+    for row in rows.itertuples():
+        caption = captions[row.narrative]
         too_long = None if caption.is_complete else "too_many_tokens"
-        excluded = caption.poster_excluded or too_long
-        yield pd.DataFrame(
-            [
-                {
-                    "prompt": row.prompt,
-                    **caption.score(row, row.relevance, excluded),
-                    **caption.score_strictly(row, row.relevance),
-                }
-                for row in rows.itertuples()
-            ]
+        scores.append(
+            caption.score(row, row.relevance, caption.poster_excluded or too_long)
+            | caption.score_strictly(row, row.relevance)
         )
+    return pd.DataFrame(scores)
 
 
 def score_baseline_image_to_text(
@@ -67,28 +59,24 @@ def score_baseline_image_to_text(
     masks: pd.DataFrame,
     tokenizer: TextTokenizer,
     seed: int,
-) -> Iterator[pd.DataFrame]:
+) -> pd.DataFrame:
     """Score a baseline on word tokens: ``random`` per token, or no token (``empty``).
 
     As published, a baseline knows no context length for the poster's score: it skips only
     by words. The strict metrics are given for the phrases on which a model has them.
     """
-    for caption, own in read_captions(phrases, narratives, masks, tokenizer):
-        rows = []
-        for row in own.itertuples():
-            key = (seed, row.narrative, row.phrase)
-            n_words = len(caption.words)
-            values = np.zeros(n_words, dtype=np.float32)
-            if kind == "random":
-                values = random_map(n_words, *key, Draw.PIXELS)
-            rows.append(
-                {
-                    "prompt": "none",
-                    **caption.score(row, values, caption.poster_excluded),
-                    **caption.score_strictly(row, values[: len(caption.starts)]),
-                }
-            )
-        yield pd.DataFrame(rows)
+    captions = read_captions(phrases, narratives, masks, tokenizer)
+    scores = []
+    for row in phrases.assign(prompt="none").itertuples():
+        caption = captions[row.narrative]
+        values = np.zeros(len(caption.words), dtype=np.float32)
+        if kind == "random":
+            values = random_map(len(values), seed, row.narrative, row.phrase, Draw.PIXELS)
+        scores.append(
+            caption.score(row, values, caption.poster_excluded)
+            | caption.score_strictly(row, values[: len(caption.starts)])
+        )
+    return pd.DataFrame(scores)
 
 
 @dataclass(frozen=True)
@@ -97,7 +85,6 @@ class Caption:
 
     Attributes
     ----------
-    narrative : int
     words : list of int
         All word tokens of the text.
     starts, ends : ndarray, shape (n_tokens,)
@@ -112,7 +99,6 @@ class Caption:
         By phrase: its region's share of the image.
     """
 
-    narrative: int
     words: list[int]
     starts: np.ndarray
     ends: np.ndarray
@@ -134,6 +120,7 @@ class Caption:
             "narrative": row.narrative,
             "phrase": row.phrase,
             "image_id": row.image_id,
+            "prompt": row.prompt,
             "poster_iou": iou,
             "degenerate": degenerate,
             "poster_excluded": excluded,
@@ -162,43 +149,44 @@ def read_captions(
     narratives: pd.DataFrame,
     masks: pd.DataFrame,
     tokenizer: TextTokenizer,
-) -> Iterator[tuple[Caption, pd.DataFrame]]:
-    """Each narrative that has phrases, with them."""
+) -> dict[int, Caption]:
+    """Each narrative that has phrases, tokenised."""
     texts = dict(zip(narratives["narrative"], narratives["text"], strict=True))
     shares = masks["area"] / (masks["height"] * masks["width"])
     areas = dict(zip(zip(masks["image_id"], masks["mask"], strict=True), shares, strict=True))
+    captions = {}
     for narrative, own in phrases.groupby("narrative"):
         text = texts[narrative]
         tokens, words = tokenizer(text), tokenizer.words(text)
-        spans = list(zip(own["char_start"], own["char_end"], strict=True))
-        own_tokens = [
-            strict.overlapping_tokens(tokens.starts, tokens.ends, *span) for span in spans
-        ]
-        segments = [set(ids) for ids in own["segment_ids"]]
-        ignored = []
-        for i, truth in enumerate(own_tokens):
-            sharing = np.zeros_like(truth)
-            for j, other in enumerate(own_tokens):
-                if j != i and not segments[i].isdisjoint(segments[j]):
-                    sharing |= other
-            ignored.append(sharing & ~truth)
-        keys = own["phrase"].to_list()
-        phrase_words = [tokenizer.words(utterance) for utterance in own["utterance"]]
-        yield (
-            Caption(
-                narrative,
-                words,
-                tokens.starts,
-                tokens.ends,
-                tokens.complete,
-                "too_many_words" if poster.is_too_wordy(text) else None,
-                {k: poster.text_truth(words, w) for k, w in zip(keys, phrase_words, strict=True)},
-                dict(zip(keys, own_tokens, strict=True)),
-                dict(zip(keys, ignored, strict=True)),
-                {
-                    row.phrase: areas[row.image_id, row.mask]
-                    for row in own.itertuples()
-                },
-            ),
-            own,
+        poster_truths, strict_truths, region_areas = {}, {}, {}
+        for row in own.itertuples():
+            poster_truths[row.phrase] = poster.text_truth(words, tokenizer.words(row.utterance))
+            strict_truths[row.phrase] = strict.overlapping_tokens(
+                tokens.starts, tokens.ends, row.char_start, row.char_end
+            )
+            region_areas[row.phrase] = areas[row.image_id, row.mask]
+        captions[narrative] = Caption(
+            words,
+            tokens.starts,
+            tokens.ends,
+            tokens.complete,
+            "too_many_words" if poster.is_too_wordy(text) else None,
+            poster_truths,
+            strict_truths,
+            _shared_tokens(own, strict_truths),
+            region_areas,
         )
+    return captions
+
+
+def _shared_tokens(phrases: pd.DataFrame, truths: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Tokens of a narrative's other phrases that name a segment of each phrase, not its own."""
+    segments = {row.phrase: set(row.segment_ids) for row in phrases.itertuples()}
+    shared = {}
+    for phrase, truth in truths.items():
+        sharing = np.zeros_like(truth)
+        for other, tokens in truths.items():
+            if not segments[phrase].isdisjoint(segments[other]):
+                sharing |= tokens
+        shared[phrase] = sharing & ~truth
+    return shared

@@ -105,12 +105,13 @@ def correct_image_to_text(
     tokenizer: TextTokenizer,
 ) -> Iterator[pd.DataFrame]:
     """Score each caption's token relevance after each correction; rows of `WATERFALL`."""
-    maps_of = dict(iter(relevance.groupby("narrative")))
-    for caption, own in read_captions(phrases, narratives, masks, tokenizer):
-        rows = maps_of[caption.narrative].merge(own, on=["narrative", "phrase", "image_id"])
-        scores = [
-            _token_steps(caption, row, tokenizer.words(row.utterance)) for row in rows.itertuples()
-        ]
+    captions = read_captions(phrases, narratives, masks, tokenizer)
+    rows = relevance.merge(phrases, on=["narrative", "phrase", "image_id"], validate="many_to_one")
+    scores = [
+        _token_steps(captions[row.narrative], row, tokenizer.words(row.utterance))
+        for row in rows.itertuples()
+    ]
+    if scores:
         yield _frame(rows, "image_to_text", scores)
 
 

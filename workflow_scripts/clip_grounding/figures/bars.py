@@ -1,6 +1,4 @@
-"""The poster's bar chart: every contender's mean score with its interval, in both directions."""
-
-from pathlib import Path
+"""Bars of every contender's mean score with its interval: the poster's chart, and the strict one."""
 
 import numpy as np
 import pandas as pd
@@ -10,14 +8,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from clip_grounding.figures.curves import CHANCE_LOOKS, chance_handle
+from clip_grounding.figures.selection import chance_levels, name_contenders, pooled_means
 from clip_grounding.figures.style import (
     COLORS,
     COLUMN_WIDTH,
     DIRECTION_LABELS,
     INK,
     LABELS,
+    LEGEND_ROW,
     PUBLISHED,
     add_axes,
+    add_legend,
     add_text,
     house_style,
     text_width,
@@ -29,19 +31,16 @@ _SMALL = 6
 _BAR = 0.14
 _GROUP_GAP = 0.09
 _MARGIN = 0.08
-_LEGEND_ROW = 0.13
 _TITLE = 0.21
 _BELOW = 0.6  # tick labels, counts and the note
 _VALUE = 0.34  # room for a printed value
 _NARROWEST_PANEL = 1.15
 
-
-def read_summary(path: str | Path) -> pd.DataFrame:
-    """Read a ``summary.csv``, in which only an empty cell means missing.
-
-    By itself pandas would take the prompt ``null`` for a missing value.
-    """
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+_METRICS = {
+    "poster": ("poster_iou", "Poster score"),
+    "strict": ("ap", "Strict average precision"),
+}
+"""The metric drawn of each protocol, and its name."""
 
 
 def draw_scores(
@@ -49,10 +48,9 @@ def draw_scores(
     models: list[str],
     attributions: list[str],
     confidence: float,
-    metric: str = "poster_iou",
-    metric_label: str = "Poster score",
+    protocol: str,
 ) -> Figure:
-    """Draw the means of one metric as bars: a panel per direction, a group per model.
+    """Draw the means of a protocol as bars: a panel per direction, a group per model.
 
     Parameters
     ----------
@@ -62,27 +60,33 @@ def draw_scores(
         In the order in which they are drawn. Attributions are named where there are several.
     confidence : float
         Of the intervals.
-    metric, metric_label : str
-        The metric and its name in the figure.
+    protocol : str
+        ``poster``; or ``strict``: its average precision, with a line at the chance level.
 
     Returns
     -------
     Figure
         As wide as a column, wider where a model's name is very long.
     """
-    bars = arrange_bars(summary[summary["metric"] == metric], models, attributions)
+    metric, metric_label = _METRICS[protocol]
+    chance = chance_levels(summary) if protocol == "strict" else {}
+    bars = arrange_bars(pooled_means(summary, metric), models, attributions)
     directions = [name for name in DIRECTION_LABELS if name in set(bars["direction"])]
     groups = bars.groupby("group")["y"].mean()
     names = _group_names(models, attributions)
     with house_style():
         legend = _legend_handles(bars)
-        above = _MARGIN + _LEGEND_ROW * -(-len(legend) // 3)
+        if len(chance):
+            legend.append(chance_handle("chance level"))
+        above = _MARGIN + LEGEND_ROW * -(-len(legend) // 3)
         figure, panels = _lay_out(len(directions), [names[g] for g in groups.index], bars, above)
         largest = bars[["mean", "ci_high", "published"]].max().max()
         for axes, direction in zip(panels, directions, strict=True):
             own = bars[bars["direction"] == direction]
             _draw_bars(axes, own)
             _print_values(axes, own, 0 if np.isnan(largest) else largest)
+            if direction in chance:
+                axes.axvline(chance[direction], **CHANCE_LOOKS)
             axes.set_title(DIRECTION_LABELS[direction], loc="left", fontsize=_SIZE, pad=4)
             axes.set_xlabel(_count_label(own), fontsize=_SMALL, labelpad=2)
             axes.set_yticks([])
@@ -91,19 +95,7 @@ def draw_scores(
         bottom = figure.get_size_inches()[1] - _MARGIN
         note = f"{metric_label}: mean and {100 * confidence:g} % interval, images resampled"
         add_text(figure, _MARGIN, bottom, note, fontsize=_SMALL)
-        figure.legend(
-            handles=legend,
-            loc="upper left",
-            bbox_to_anchor=(0, 1),
-            ncols=3,
-            fontsize=_SMALL,
-            frameon=False,
-            borderpad=0.6,
-            labelspacing=0.4,
-            columnspacing=1.4,
-            handlelength=1.2,
-            handleheight=0.8,
-        )
+        add_legend(figure, legend, columns=3)
     return figure
 
 
@@ -123,9 +115,8 @@ def arrange_bars(summary: pd.DataFrame, models: list[str], attributions: list[st
         The rows with ``contender`` (a key of `LABELS`), ``group`` (0 for the baselines) and
         ``y`` (inches from the top of the panel to the bar's middle).
     """
-    is_baseline = summary["model"] == "baseline"
     rows = summary.assign(
-        contender=summary["attribution"].where(is_baseline, summary["prompt"]),
+        contender=name_contenders(summary),
         group=[
             0
             if model == "baseline"
@@ -206,6 +197,8 @@ def _print_values(axes: Axes, bars: pd.DataFrame, largest: float) -> None:
             ha="left",
             va="center_baseline",
             fontsize=_SMALL,
+            # A line at the chance level may run behind it.
+            bbox={"facecolor": "white", "linewidth": 0, "pad": 0.4},
         )
 
 

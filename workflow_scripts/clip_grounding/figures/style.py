@@ -19,12 +19,17 @@ COLUMN_WIDTH = 3.4
 PAGE_WIDTH = 7.2
 """Width of a figure across the page, in inches."""
 
+LEGEND_ROW = 0.13
+"""Height of a row of a legend, in inches."""
+
 FONT = "DejaVu Sans"  # ships with matplotlib: text is measured and looks alike everywhere
 
 COLORS = {
     "random": "#BBBBBB",
     "empty": "#666666",
+    "center": "#009E73",
     "null": "#56B4E9",
+    "mismatched": "#0072B2",
     "matched": "#D55E00",
 }
 """Fill per contender (Okabe and Ito's colour-blind safe palette, greys for what sees nothing)."""
@@ -32,7 +37,9 @@ COLORS = {
 LABELS = {
     "random": "random",
     "empty": "empty mask",
+    "center": "centre of the image",
     "null": "unimodal (null prompt)",
+    "mismatched": "CLIP (mismatched prompt)",
     "matched": "CLIP (matched prompt)",
 }
 """Name per contender, in the order in which contenders are drawn."""
@@ -101,6 +108,23 @@ def add_text(figure: Figure, left: float, top: float, text: str, **looks) -> Non
     """Write a line into a figure, its baseline placed in inches from the top left corner."""
     across, down = figure.get_size_inches()
     figure.text(left / across, 1 - top / down, text, va="baseline", **looks)
+
+
+def add_legend(figure: Figure, handles: list, columns: int) -> None:
+    """Put a legend into the top left corner of a figure, `LEGEND_ROW` inches a row."""
+    figure.legend(
+        handles=handles,
+        loc="upper left",
+        bbox_to_anchor=(0, 1),
+        ncols=columns,
+        fontsize=6,
+        frameon=False,
+        borderpad=0.6,
+        labelspacing=0.4,
+        columnspacing=1.2,
+        handlelength=1.6,
+        handleheight=0.8,
+    )
 
 
 def add_rule(figure: Figure, left: float, right: float, top: float, **looks) -> None:
