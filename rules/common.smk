@@ -273,6 +273,24 @@ def bars_spec(wildcards):
     )
 
 
+def first_explained(dataset):
+    """The model and attribution of the charts that have room for one."""
+    model, attribution, _ = explained_of(dataset)[0]
+    return {"model": model, "attribution": attribution}
+
+
+def chart_spec(wildcards):
+    return spec_of(
+        **first_explained(wildcards.dataset), confidence=CONFIG["bootstrap"]["confidence"]
+    )
+
+
+def area_spec(wildcards):
+    return spec_of(
+        **first_explained(wildcards.dataset), bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]
+    )
+
+
 def examples_spec(wildcards):
     return spec_of(
         split=DATASETS[wildcards.dataset]["split"],
@@ -295,7 +313,8 @@ def examples_inputs(wildcards):
 
 
 def figures_of(dataset):
-    """The figures of a dataset: the bars, and a page of examples per model and attribution."""
+    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
+    charts = ["scores", "strict", "area", "slices", "thresholds", "waterfall"]
     pages = [
         f"examples/{model}/{attribution}"
         for model in DATASETS[dataset]["models"]
@@ -303,7 +322,7 @@ def figures_of(dataset):
     ]
     return [
         f"results/{dataset}/figures/{name}.{kind}"
-        for name in ["scores", *pages]
+        for name in [*charts, *pages]
         for kind in ("pdf", "png")
     ]
 

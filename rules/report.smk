@@ -1,4 +1,4 @@
-"""The figures: the poster's bar chart of a dataset, and pages of examples per model and attribution."""
+"""The figures: charts of a dataset's scores, and pages of examples per model and attribution."""
 
 
 rule plot_scores:
@@ -72,3 +72,179 @@ rule plot_examples:
         "../envs/report.yaml"
     script:
         "../workflow_scripts/plot_examples.py"
+
+
+rule plot_strict_scores:
+    """Draw the strict average precision of every contender, with the chance level."""
+    input:
+        summary="results/{dataset}/summary.csv",
+    output:
+        report(
+            "results/{dataset}/figures/strict.pdf",
+            caption="report/strict.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "strict scores", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/strict.png",
+            caption="report/strict.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "strict scores", "format": "PNG"},
+        ),
+    params:
+        spec=bars_spec,
+    log:
+        "logs/{dataset}/plot_strict_scores.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_strict_scores.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/plot_strict_scores.py"
+
+
+rule plot_area:
+    """Draw the first model's scores, and the baselines', against the area of the region."""
+    input:
+        scores="results/{dataset}/scores.parquet",
+    output:
+        report(
+            "results/{dataset}/figures/area.pdf",
+            caption="report/area.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "scores by region area", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/area.png",
+            caption="report/area.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "scores by region area", "format": "PNG"},
+        ),
+    params:
+        spec=area_spec,
+    log:
+        "logs/{dataset}/plot_area.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_area.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/plot_area.py"
+
+
+rule plot_slices:
+    """Draw the first model's strict average precision on every slice of the phrases."""
+    input:
+        summary="results/{dataset}/summary.csv",
+    output:
+        report(
+            "results/{dataset}/figures/slices.pdf",
+            caption="report/slices.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "strict scores by slice", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/slices.png",
+            caption="report/slices.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "strict scores by slice", "format": "PNG"},
+        ),
+    params:
+        spec=chart_spec,
+    log:
+        "logs/{dataset}/plot_slices.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_slices.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/plot_slices.py"
+
+
+rule plot_thresholds:
+    """Draw the foreground IoU of every model against the threshold."""
+    input:
+        thresholds=threshold_files,
+        summary="results/{dataset}/summary.csv",
+    output:
+        report(
+            "results/{dataset}/figures/thresholds.pdf",
+            caption="report/thresholds.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "IoU by threshold", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/thresholds.png",
+            caption="report/thresholds.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "IoU by threshold", "format": "PNG"},
+        ),
+    params:
+        spec=steps_spec,
+    log:
+        "logs/{dataset}/plot_thresholds.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_thresholds.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/plot_thresholds.py"
+
+
+rule plot_waterfall:
+    """Draw what each correction from the poster's score to the strict one moves."""
+    input:
+        waterfall="results/{dataset}/waterfall.csv",
+    output:
+        report(
+            "results/{dataset}/figures/waterfall.pdf",
+            caption="report/waterfall.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "from poster to strict", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/waterfall.png",
+            caption="report/waterfall.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "from poster to strict", "format": "PNG"},
+        ),
+    params:
+        spec=chart_spec,
+    log:
+        "logs/{dataset}/plot_waterfall.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_waterfall.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/plot_waterfall.py"

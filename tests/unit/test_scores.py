@@ -9,6 +9,7 @@ from clip_grounding.scores import (
     SCORES,
     score_baseline_text_to_image,
     score_text_to_image,
+    sum_curves,
 )
 from clip_grounding.tables import VOID_MASK
 from clip_grounding.token_scores import score_baseline_image_to_text, score_image_to_text
@@ -179,6 +180,24 @@ def test_left_out_phrases_carry_their_reason(small, n_words, poster, strict):
     ):
         assert pd.isna(last[metric]) == (reason is not None)
         assert (None if pd.isna(last[column]) else last[column]) == reason
+
+
+def test_a_shard_without_phrases_has_no_scores(small):
+    phrases, narratives, masks = (
+        frame.iloc[:0] for frame in (small.phrases, small.narratives, small.masks)
+    )
+    tokenizer = TextTokenizer(small.checkpoint)
+    image = small.relevance("text_to_image").iloc[:0]
+    text = small.relevance("image_to_text").iloc[:0]
+    for scores in (
+        score_text_to_image(image, phrases, masks, 0),
+        score_image_to_text(text, phrases, narratives, masks, tokenizer, 0),
+        score_baseline_text_to_image("random", phrases, masks, (4, 4), 0),
+        score_baseline_image_to_text("random", phrases, narratives, masks, tokenizer, 0),
+    ):
+        assert scores.empty
+        assert set(scores.columns) == {*SCORES.names, "curve"}
+        assert sum_curves(scores).empty
 
 
 def test_relevance_that_is_no_number_is_refused(small, text_to_image):

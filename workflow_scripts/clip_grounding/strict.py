@@ -11,7 +11,14 @@ import numpy as np
 
 from clip_grounding.poster import interpolate, linear_weights
 from clip_grounding.preprocessing import square_padding
-from clip_grounding.ranking import N_FINE, average_precision, best_iou, fine_bins, iou_curve, otsu_iou
+from clip_grounding.ranking import (
+    N_FINE,
+    average_precision,
+    best_iou,
+    fine_bins,
+    iou_curve,
+    otsu_iou,
+)
 from clip_grounding.thresholds import otsu_thresholds
 
 METRICS = ("ap", "iou", "best_iou", "pointing", "mass", "area")
@@ -134,9 +141,7 @@ def score_regions(image_map: ImageMap, regions: list[np.ndarray]) -> dict[str, n
     area = n_inside / image_map.n_valid
     if image_map.bins is None:
         return _flat_scores(area)
-    inside = np.stack(
-        [np.bincount(image_map.bins[region], minlength=N_FINE) for region in regions]
-    )
+    inside = np.stack([np.bincount(image_map.bins[region], minlength=N_FINE) for region in regions])
     outside = image_map.histogram - inside
     own_values = [image_map.values[region] for region in regions]
     tops = np.array([np.count_nonzero(values == image_map.highest) for values in own_values])

@@ -170,7 +170,9 @@ def read_table(
     except FileNotFoundError:
         raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
     except pa.ArrowInvalid as error:
-        raise InputError(f"{path}: not a readable Parquet file ({error}): delete it and rerun") from error
+        raise InputError(
+            f"{path}: not a readable Parquet file ({error}): delete it and rerun"
+        ) from error
 
 
 def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from clip_grounding import poster, strict
 from clip_grounding.contenders import Draw, random_map
-from clip_grounding.scores import join_maps
+from clip_grounding.scores import SCORES, join_maps
 from clip_grounding.tokens import TextTokenizer
 
 
@@ -49,7 +49,7 @@ def score_image_to_text(
             caption.score(row, row.relevance, caption.poster_excluded or too_long)
             | caption.score_strictly(row, row.relevance)
         )
-    return pd.DataFrame(scores)
+    return pd.DataFrame(scores, columns=[*SCORES.names, "curve"])
 
 
 def score_baseline_image_to_text(
@@ -76,7 +76,7 @@ def score_baseline_image_to_text(
             caption.score(row, values, caption.poster_excluded)
             | caption.score_strictly(row, values[: len(caption.starts)])
         )
-    return pd.DataFrame(scores)
+    return pd.DataFrame(scores, columns=[*SCORES.names, "curve"])
 
 
 @dataclass(frozen=True)

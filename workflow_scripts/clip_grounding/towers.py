@@ -201,7 +201,9 @@ def load_clip(folder: str | Path, device: torch.device) -> Clip:
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         if config.model_type != "clip":
-            raise InputError(f"{folder}: a {config.model_type} model; CLIP checkpoints are supported")
+            raise InputError(
+                f"{folder}: a {config.model_type} model; CLIP checkpoints are supported"
+            )
         model = CLIPModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: no loadable CLIP checkpoint: {error}") from error

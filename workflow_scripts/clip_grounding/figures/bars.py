@@ -1,4 +1,4 @@
-"""Bars of every contender's mean score with its interval: the poster's chart, and the strict one."""
+"""Bars of every contender's mean score with its interval: the poster's chart and the strict one."""
 
 import numpy as np
 import pandas as pd
@@ -78,7 +78,7 @@ def draw_scores(
         legend = _legend_handles(bars)
         if len(chance):
             legend.append(chance_handle("chance level"))
-        above = _MARGIN + LEGEND_ROW * -(-len(legend) // 3)
+        above = _MARGIN + LEGEND_ROW * -(-len(legend) // 2)
         figure, panels = _lay_out(len(directions), [names[g] for g in groups.index], bars, above)
         largest = bars[["mean", "ci_high", "published"]].max().max()
         for axes, direction in zip(panels, directions, strict=True):
@@ -95,7 +95,7 @@ def draw_scores(
         bottom = figure.get_size_inches()[1] - _MARGIN
         note = f"{metric_label}: mean and {100 * confidence:g} % interval, images resampled"
         add_text(figure, _MARGIN, bottom, note, fontsize=_SMALL)
-        add_legend(figure, legend, columns=3)
+        add_legend(figure, legend, columns=2)
     return figure
 
 

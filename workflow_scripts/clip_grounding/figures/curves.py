@@ -9,13 +9,12 @@ from matplotlib.lines import Line2D
 from clip_grounding.figures.style import COLORS, INK, LABELS
 
 _DASHES = {
-    "random": (0, (1, 1)),
     "empty": (0, (4, 1.5)),
     "center": (0, (4, 1, 1, 1)),
     "mismatched": (0, (2.5, 1)),
 }
 
-CHANCE_LOOKS = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1, 1.5)), "zorder": 3}
+CHANCE_LOOKS = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1, 1.5)), "zorder": 2.5}
 """Of the line that marks the chance level, in every figure."""
 
 

@@ -123,7 +123,9 @@ def _lay_out_stuff(
     labels = np.where(is_below, len(composition.above), 0)
     for side, first in ((composition.above, 0), (composition.below, len(composition.above))):
         if len(side) == 2:
-            wall = width * rng.uniform(0.35, 0.65) + wave + rng.uniform(-0.3, 0.3) * (rows - horizon)
+            wall = (
+                width * rng.uniform(0.35, 0.65) + wave + rng.uniform(-0.3, 0.3) * (rows - horizon)
+            )
             labels[(labels == first) & (columns >= wall)] = first + 1
     return names, labels
 

@@ -1,0 +1,175 @@
+"""Foreground IoU against the threshold: would another one than Otsu's change the order?"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from clip_grounding.figures.curves import curve_handles, draw_curve
+from clip_grounding.figures.selection import name_contenders, pooled_means
+from clip_grounding.figures.style import (
+    COLORS,
+    COLUMN_WIDTH,
+    DIRECTION_LABELS,
+    INK,
+    LABELS,
+    LEGEND_ROW,
+    add_axes,
+    add_legend,
+    add_text,
+    house_style,
+    shorten,
+)
+from clip_grounding.statistics import interval, resampled_means
+
+_CONTENDER = ["model", "attribution"]
+_SIZE = 7
+_SMALL = 6
+# In inches.
+_LEFT = 0.42
+_MARGIN = 0.08
+_GUTTER = 0.16  # right of a panel: Otsu's markers
+_TITLE = 0.21
+_NAME = 0.19  # a model's name above its panels
+_PANEL = 1.1
+_BELOW = 0.54  # tick labels, the axis label and the note
+
+
+def average_curves(
+    tables: Iterable[tuple[tuple[str, str, str], pd.DataFrame]],
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Mean foreground IoU over phrases at each threshold.
+
+    Parameters
+    ----------
+    tables : iterable of ((model, attribution, direction), DataFrame)
+        Rows of `scores.THRESHOLDS` of each contender, see `tables.read_contenders`.
+    resamples, confidence, seed
+        Of the bootstrap over images.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, attribution, direction, prompt, level, n_phrases, mean, ci_low, ci_high.
+    """
+    curves = []
+    for (model, attribution, direction), table in tables:
+        wide = table.pivot_table(
+            index="image_id",
+            columns=["prompt", "level"],
+            values=["iou_sum", "n_phrases"],
+            aggfunc="sum",
+            fill_value=0,
+        )
+        sums, counts = (wide[name].to_numpy(np.float64) for name in ("iou_sum", "n_phrases"))
+        low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+        curve = (
+            wide["n_phrases"]
+            .columns.to_frame(index=False)
+            .assign(
+                model=model,
+                attribution=attribution,
+                direction=direction,
+                n_phrases=counts.sum(axis=0).astype(int),
+                mean=sums.sum(axis=0) / counts.sum(axis=0),
+                ci_low=low,
+                ci_high=high,
+            )
+        )
+        curves.append(curve)
+    return pd.concat(curves, ignore_index=True)
+
+
+def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: float) -> Figure:
+    """Draw threshold curves: a column per direction, a row per model and attribution.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        The result of `average_curves`; rows of panels follow its order.
+    summary : DataFrame
+        Rows of ``summary.csv``: the mean IoU at Otsu's thresholds is marked beside each panel.
+    confidence : float
+        Of the intervals.
+
+    Returns
+    -------
+    Figure
+        As wide as a column.
+    """
+    directions = [name for name in DIRECTION_LABELS if name in set(curves["direction"])]
+    models = list(curves[_CONTENDER].drop_duplicates().itertuples(index=False, name=None))
+    otsu = pooled_means(summary, "iou")
+    otsu = otsu.assign(contender=name_contenders(otsu))
+    top = 1.05 * max(curves["ci_high"].max(), otsu["mean"].max(), 0.01)
+    handles = [*curve_handles(curves["prompt"]), _otsu_handle()]
+    width = (COLUMN_WIDTH - _LEFT) / len(directions) - _GUTTER
+    row = _NAME + _PANEL
+    with house_style():
+        above = _MARGIN + LEGEND_ROW * -(-len(handles) // 2) + _TITLE
+        height = above + row * len(models) + 0.08 * (len(models) - 1) + _BELOW
+        figure = Figure(figsize=(COLUMN_WIDTH, height))
+        for i, pair in enumerate(models):
+            y = above + i * (row + 0.08)
+            name = shorten(", ".join(pair), 72 * (COLUMN_WIDTH - _LEFT - _MARGIN), _SMALL, "bold")
+            add_text(figure, _LEFT, y + 0.06, name, fontsize=_SMALL, fontweight="bold")
+            for j, direction in enumerate(directions):
+                left = _LEFT + j * (width + _GUTTER)
+                axes = add_axes(figure, left, y + _NAME, width, _PANEL)
+                _draw_panel(axes, _rows(curves, pair, direction), _rows(otsu, pair, direction))
+                axes.set_ylim(0, top)
+                axes.yaxis.set_major_locator(MaxNLocator(4))
+                if j > 0:
+                    axes.set_yticklabels([])
+                if i < len(models) - 1:
+                    axes.set_xticklabels([])
+        for j, direction in enumerate(directions):
+            left = _LEFT + j * (width + _GUTTER)
+            title = DIRECTION_LABELS[direction]
+            add_text(figure, left, above - 0.1, title, fontsize=_SIZE)
+            add_text(
+                figure, left, height - 0.25, "Threshold, % of the map's range", fontsize=_SMALL
+            )
+        middle = 1 - (above + (height - _BELOW)) / 2 / height
+        figure.text(
+            _MARGIN / COLUMN_WIDTH, middle, "Mean foreground IoU",
+            rotation=90, ha="left", va="center", fontsize=_SIZE,
+        )  # fmt: skip
+        note = f"bands: {100 * confidence:g} % interval, images resampled"
+        add_text(figure, _MARGIN, height - _MARGIN, note, fontsize=_SMALL)
+        add_legend(figure, handles, columns=2)
+    return figure
+
+
+def _rows(table: pd.DataFrame, pair: tuple[str, str], direction: str) -> pd.DataFrame:
+    own = (table["model"] == pair[0]) & (table["attribution"] == pair[1])
+    return table[own & (table["direction"] == direction)]
+
+
+def _draw_panel(axes: Axes, curves: pd.DataFrame, otsu: pd.DataFrame) -> None:
+    for prompt in (name for name in LABELS if name in set(curves["prompt"])):
+        curve = curves[curves["prompt"] == prompt].sort_values("level")
+        draw_curve(axes, 100 * curve["level"], curve, prompt)
+    for row in otsu.itertuples():
+        axes.plot([103], [row.mean], color=COLORS[row.contender], **_otsu_looks())
+    axes.set_xlim(0, 100)
+    axes.set_xticks([0, 25, 50, 75, 100])
+    axes.tick_params(labelsize=_SMALL, length=2, pad=2, width=0.6)
+
+
+def _otsu_looks() -> dict:
+    return {
+        "linestyle": "none", "marker": "<", "markersize": 4, "markeredgewidth": 0.4,
+        "markeredgecolor": "white", "clip_on": False,
+    }  # fmt: skip
+
+
+def _otsu_handle() -> Line2D:
+    return Line2D([], [], color=INK, label="mean at Otsu's thresholds", **_otsu_looks())
