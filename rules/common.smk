@@ -103,6 +103,17 @@ def checkpoint_spec(wildcards):
     return spec_of(checkpoint=model["checkpoint"], revision=model["revision"])
 
 
+def scenes_spec(wildcards):
+    dataset = DATASETS[wildcards.dataset]
+    return spec_of(
+        image_count=dataset["image_count"], seed=dataset["seed"], split=dataset["split"]
+    )
+
+
+def training_spec(wildcards):
+    return spec_of(**MODELS[wildcards.model])
+
+
 def index_spec(wildcards):
     dataset = DATASETS[wildcards.dataset]
     return spec_of(

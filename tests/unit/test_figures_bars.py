@@ -6,7 +6,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
-from clip_grounding.figures.bars import draw_scores, read_summary
+from clip_grounding.figures.bars import draw_scores
+from clip_grounding.figures.selection import read_summary
 from clip_grounding.figures.style import COLORS, house_style, save_figure
 
 DIRECTIONS = ["image_to_text", "text_to_image"]
@@ -27,7 +28,11 @@ def summary_of(models, attributions=("gradient-attention",), published=(), direc
     columns = ["direction", "model", "attribution", "prompt", "mean", "published"]
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(
+        protocol="poster",
         metric="poster_iou",
+        slice="all",
+        level="all",
+        average="phrase",
         n_phrases=44008,
         n_images=5000,
         ci_low=table["mean"] - 0.006,
@@ -36,7 +41,9 @@ def summary_of(models, attributions=("gradient-attention",), published=(), direc
 
 
 def figure_of(summary, models, attributions=("gradient-attention",)):
-    return draw_scores(summary, list(models), list(attributions), confidence=0.95)
+    return draw_scores(
+        summary, list(models), list(attributions), confidence=0.95, protocol="poster"
+    )
 
 
 def bars_of(axes):
@@ -76,6 +83,20 @@ def test_bars_are_as_long_as_the_table_says():
             (pytest.approx(means["gradient-attention/null"]), COLORS["null"].lower()),
             (pytest.approx(means["gradient-attention/matched"]), COLORS["matched"].lower()),
         ]
+
+
+def test_other_metrics_slices_and_averages_are_not_drawn():
+    summary = summary_of(["b32"])
+    others = [
+        summary.assign(mean=0.9, protocol="strict", metric="ap"),
+        summary.assign(mean=0.9, slice="kind", level="thing"),
+        summary.assign(mean=0.9, average="narrative"),
+    ]
+    wide = pd.concat([*others, summary], ignore_index=True)
+    for axes, expected in zip(
+        figure_of(wide, ["b32"]).axes, figure_of(summary, ["b32"]).axes, strict=True
+    ):
+        assert bars_of(axes) == bars_of(expected)
 
 
 def test_the_axis_starts_at_zero_and_holds_every_value():

@@ -182,7 +182,7 @@ def _draw_counts(axes: Axes, curves: pd.DataFrame) -> None:
     )  # fmt: skip
     for x, value in zip(np.sqrt(left * right), share, strict=True):
         axes.annotate(
-            f"{value:.0f}", (x, 0), xytext=(0, 2), textcoords="offset points",
+            "<1" if 0 < value < 0.5 else f"{value:.0f}", (x, 0), xytext=(0, 2), textcoords="offset points",
             ha="center", va="bottom", fontsize=_SMALL, color=INK,
         )  # fmt: skip
     axes.set_yticks([])

@@ -36,6 +36,7 @@ _GUTTER = 0.16  # right of a panel: Otsu's markers
 _TITLE = 0.21
 _NAME = 0.19  # a model's name above its panels
 _PANEL = 1.1
+_BLOCK = _NAME + _PANEL + 0.08  # a model's panels, its name and some air
 _BELOW = 0.54  # tick labels, the axis label and the note
 
 
@@ -88,12 +89,12 @@ def average_curves(
 
 
 def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: float) -> Figure:
-    """Draw threshold curves: a column per direction, a row per model and attribution.
+    """Draw threshold curves: a panel per model, attribution and direction.
 
     Parameters
     ----------
     curves : DataFrame
-        The result of `average_curves`; rows of panels follow its order.
+        The result of `average_curves`; the panels follow its order.
     summary : DataFrame
         Rows of ``summary.csv``: the mean IoU at Otsu's thresholds is marked beside each panel.
     confidence : float
@@ -102,46 +103,41 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
     Returns
     -------
     Figure
-        As wide as a column.
+        As wide as a column, or with several models as a page.
     """
     directions = [name for name in DIRECTION_LABELS if name in set(curves["direction"])]
     models = list(curves[_CONTENDER].drop_duplicates().itertuples(index=False, name=None))
+    n_across = min(2, len(models))
     otsu = pooled_means(summary, "iou")
     otsu = otsu.assign(contender=name_contenders(otsu))
     top = 1.05 * max(curves["ci_high"].max(), otsu["mean"].max(), 0.01)
     handles = [*curve_handles(curves["prompt"]), _otsu_handle()]
     width = (COLUMN_WIDTH - _LEFT) / len(directions) - _GUTTER
-    row = _NAME + _PANEL
     with house_style():
         above = _MARGIN + LEGEND_ROW * -(-len(handles) // 2) + _TITLE
-        height = above + row * len(models) + 0.08 * (len(models) - 1) + _BELOW
-        figure = Figure(figsize=(COLUMN_WIDTH, height))
+        height = above + _BLOCK * -(-len(models) // n_across) + _BELOW
+        figure = Figure(figsize=(n_across * COLUMN_WIDTH, height))
         for i, pair in enumerate(models):
-            y = above + i * (row + 0.08)
+            x = i % n_across * COLUMN_WIDTH + _LEFT
+            y = above + i // n_across * _BLOCK
             name = shorten(", ".join(pair), 72 * (COLUMN_WIDTH - _LEFT - _MARGIN), _SMALL, "bold")
-            add_text(figure, _LEFT, y + 0.06, name, fontsize=_SMALL, fontweight="bold")
+            add_text(figure, x, y + 0.06, name, fontsize=_SMALL, fontweight="bold")
             for j, direction in enumerate(directions):
-                left = _LEFT + j * (width + _GUTTER)
+                left = x + j * (width + _GUTTER)
                 axes = add_axes(figure, left, y + _NAME, width, _PANEL)
                 _draw_panel(axes, _rows(curves, pair, direction), _rows(otsu, pair, direction))
                 axes.set_ylim(0, top)
                 axes.yaxis.set_major_locator(MaxNLocator(4))
-                if j > 0:
+                if j == 0:
+                    axes.set_ylabel("Mean foreground IoU", fontsize=_SMALL, labelpad=3)
+                else:
                     axes.set_yticklabels([])
-                if i < len(models) - 1:
+                if i < n_across:
+                    add_text(figure, left, above - 0.1, DIRECTION_LABELS[direction], fontsize=_SIZE)
+                if i + n_across < len(models):
                     axes.set_xticklabels([])
-        for j, direction in enumerate(directions):
-            left = _LEFT + j * (width + _GUTTER)
-            title = DIRECTION_LABELS[direction]
-            add_text(figure, left, above - 0.1, title, fontsize=_SIZE)
-            add_text(
-                figure, left, height - 0.25, "Threshold, % of the map's range", fontsize=_SMALL
-            )
-        middle = 1 - (above + (height - _BELOW)) / 2 / height
-        figure.text(
-            _MARGIN / COLUMN_WIDTH, middle, "Mean foreground IoU",
-            rotation=90, ha="left", va="center", fontsize=_SIZE,
-        )  # fmt: skip
+                else:
+                    axes.set_xlabel("Threshold, % of the range", fontsize=_SMALL, labelpad=2)
         note = f"bands: {100 * confidence:g} % interval, images resampled"
         add_text(figure, _MARGIN, height - _MARGIN, note, fontsize=_SMALL)
         add_legend(figure, handles, columns=2)

@@ -63,7 +63,7 @@ class Composition:
 
 
 def describe(composition: Composition) -> str:
-    """Describe what is in a scene, the same for the same things wherever they are and in any order."""
+    """Describe what is in a scene, the same in whatever order or place things are."""
     things = sorted(f"{group.count} {group.color} {group.shape}" for group in composition.groups)
     return "; ".join([*things, *sorted(composition.above), *sorted(composition.below)])
 

@@ -85,8 +85,9 @@ def render_scene(rng: np.random.Generator, evaluated: bool) -> Scene:
         for row, column, radius in spots:
             own.append(next(thing_numbers))
             angle = rng.uniform(-0.25, 0.25)
-            outline = _outline(group.shape, radius, angle) + (column, row)
-            core = _outline(group.shape, radius * _CORE, angle) + (column, row)
+            centre = np.array([column, row])
+            outline = centre + _outline(group.shape, radius, angle)
+            core = centre + _outline(group.shape, radius * _CORE, angle)
             paint = np.float32(PAINT[group.color]) + rng.uniform(-10, 10, 3).astype(np.float32)
             window, coverage = _coverage(outline, height, width)
             image[window] += coverage[..., None] * (paint * _RIM_SHADE - image[window])

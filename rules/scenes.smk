@@ -1,0 +1,47 @@
+"""The embedded dataset, rendered in the published formats, and the small CLIP trained on its like."""
+
+
+rule render_scenes:
+    """Render scenes with their narratives and panoptic segments."""
+    output:
+        images="data/{dataset}/images.zip",
+        panoptic="data/{dataset}/panoptic.zip",
+        narratives="data/{dataset}/narratives.json",
+    params:
+        spec=scenes_spec,
+    wildcard_constraints:
+        dataset=one_of(dataset_names("scenes")),
+    log:
+        "logs/{dataset}/render_scenes.log",
+    benchmark:
+        "benchmarks/{dataset}/render_scenes.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/render_scenes.py"
+
+
+rule train_scenes_clip:
+    """Train a small CLIP on scenes that no dataset evaluates."""
+    output:
+        manifest="data/models/{model}/manifest.json",
+    params:
+        spec=training_spec,
+    wildcard_constraints:
+        model=one_of(model_names("train")),
+    log:
+        "logs/models/{model}/train_scenes_clip.log",
+    benchmark:
+        "benchmarks/models/{model}/train_scenes_clip.tsv"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../workflow_scripts/train_scenes_clip.py"

@@ -1,0 +1,410 @@
+"""The charts of the strict protocol: they say what the tables say, and stay readable."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+
+from clip_grounding import waterfall as steps_of
+from clip_grounding.figures.area import EDGES, FEWEST_IMAGES, average_by_area, draw_area
+from clip_grounding.figures.bars import draw_scores
+from clip_grounding.figures.curves import CHANCE_LOOKS
+from clip_grounding.figures.slices import MARKERS, ROWS, draw_slices
+from clip_grounding.figures.style import COLORS, LABELS, house_style, save_figure
+from clip_grounding.figures.thresholds import average_curves, draw_thresholds
+from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
+from clip_grounding.slices import SLICES
+from clip_grounding.strict import LEVELS
+from clip_grounding.summary import add_published, summarize
+from score_tables import phrase_keys, phrase_tables, score_table
+
+HOW = "gradient-attention"
+TEN = [f"openai-vit-l14-at-{size}-pixels" for size in range(10)]
+DIRECTIONS = ["text_to_image", "image_to_text"]
+BASELINES = [("baseline", kind, "none") for kind in ("random", "empty", "center")]
+BOOTSTRAP = {"resamples": 50, "confidence": 0.95, "seed": 0}
+
+
+def scores_of(models, n_images=60):
+    """Scores of every contender; the centre has none image to text, as in a run."""
+    own = [(m, HOW, prompt) for m in models for prompt in ("matched", "null", "mismatched")]
+    scores = score_table(phrase_keys(n_images), [*BASELINES, *own])
+    area = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
+    is_empty = scores["attribution"] == "empty"
+    scores = scores.assign(area=area, ap=scores["ap"].where(~is_empty, area))
+    return scores[(scores["attribution"] != "center") | (scores["direction"] == DIRECTIONS[0])]
+
+
+def summary_of(models, n_images=60):
+    phrases, narratives = phrase_tables(phrase_keys(n_images))
+    summary = summarize(scores_of(models, n_images), phrases, narratives, **BOOTSTRAP)
+    return add_published(summary, [["text_to_image", "baseline", "random", "none", 0.3]])
+
+
+def curves_of(models, directions=DIRECTIONS):
+    generator = np.random.default_rng(0)
+    tables = []
+    for model in models:
+        for direction in directions:
+            rows = pd.MultiIndex.from_product(
+                [range(40), ["matched", "mismatched", "null"], LEVELS.astype(np.float32)],
+                names=["image_id", "prompt", "level"],
+            ).to_frame(index=False)
+            rows["n_phrases"] = 1 + rows["image_id"] % 3
+            rows["iou_sum"] = rows["n_phrases"] * generator.random(len(rows)) / 2
+            tables.append(((model, HOW, direction), rows))
+    return tables
+
+
+def waterfall_of(models):
+    generator = np.random.default_rng(0)
+    tables = []
+    for model in models:
+        for direction, steps in steps_of.STEPS.items():
+            keys = phrase_keys(30)
+            table = keys.merge(pd.DataFrame({"prompt": ["matched", "null"]}), how="cross")
+            table = table.merge(pd.DataFrame({"step": steps}), how="cross")
+            tables.append(
+                ((model, HOW, direction), table.assign(score=generator.random(len(table))))
+            )
+    return steps_of.summarize_waterfall(tables, **BOOTSTRAP)
+
+
+def only(table, direction):
+    return table if direction is None else table[table["direction"] == direction]
+
+
+def draw_all(models, direction=None):
+    """Every chart of a run, by its file's name."""
+    summary = only(summary_of(models), direction)
+    area = average_by_area(only(scores_of(models), direction), models[0], HOW, **BOOTSTRAP)
+    curves = average_curves(
+        curves_of(models, DIRECTIONS if direction is None else [direction]), **BOOTSTRAP
+    )
+    return {
+        "scores": draw_scores(summary, models, [HOW], 0.95, protocol="poster"),
+        "strict": draw_scores(summary, models, [HOW], 0.95, protocol="strict"),
+        "area": draw_area(area, models[0], HOW, 0.95),
+        "slices": draw_slices(summary, models[0], HOW, 0.95),
+        "thresholds": draw_thresholds(curves, summary, 0.95),
+        "waterfall": draw_waterfall(only(waterfall_of(models), direction), models[0], HOW, 0.95),
+    }
+
+
+def visible_labels(axis, limits):
+    low, high = sorted(limits)
+    ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)
+    return [label for place, label in ticks if low <= place <= high]
+
+
+def boxes_of(figure):
+    """Every text that is drawn, with where it is."""
+    canvas = FigureCanvasAgg(figure)
+    with house_style():
+        canvas.draw()
+        renderer = canvas.get_renderer()
+        texts = [*figure.texts, *(t for legend in figure.legends for t in legend.get_texts())]
+        for axes in figure.axes:
+            texts += [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes._left_title]
+            texts += visible_labels(axes.xaxis, axes.get_xlim())
+            texts += visible_labels(axes.yaxis, axes.get_ylim())
+        return [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text()]
+
+
+def line_of(axes, contender):
+    """The curve of a contender: its x and its y."""
+    lines = [
+        line
+        for line in axes.lines
+        if to_hex(line.get_color()) == COLORS[contender].lower() and len(line.get_xdata()) > 1
+    ]
+    (line,) = lines
+    return line.get_xdata(), line.get_ydata()
+
+
+def chance_lines(axes):
+    return [
+        line
+        for line in axes.lines
+        if line.get_color() == CHANCE_LOOKS["color"] and line.get_linestyle() in (":", "--")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("models", "direction"),
+    [(["b32"], None), (["b32"], "text_to_image"), (["b32"], "image_to_text"), (TEN, None)],
+)
+def test_no_text_overlaps_another_or_leaves_the_figure(models, direction):
+    for name, figure in draw_all(models, direction).items():
+        boxes = boxes_of(figure)
+        for i, (text, box) in enumerate(boxes):
+            assert box.x0 >= 0, (name, text)
+            assert box.y0 >= 0, (name, text)
+            assert box.x1 <= figure.bbox.x1, (name, text)
+            assert box.y1 <= figure.bbox.y1, (name, text)
+            for other, beside in boxes[i + 1 :]:
+                apart_x = min(box.x1, beside.x1) - max(box.x0, beside.x0)
+                apart_y = min(box.y1, beside.y1) - max(box.y0, beside.y0)
+                assert apart_x <= 0.5 or apart_y <= 0.5, (name, text, other)
+
+
+def test_the_same_charts_are_the_same_bytes(tmp_path):
+    for run in ("one", "two"):
+        for name, figure in draw_all(["b32"]).items():
+            save_figure(figure, [tmp_path / run / f"{name}.{k}" for k in ("pdf", "png")], dpi=60)
+    files = sorted((tmp_path / "one").iterdir())
+    assert len(files) == 12
+    for file in files:
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_every_contender_has_a_colour_of_its_own():
+    assert list(COLORS) == list(LABELS)
+    assert len(set(COLORS.values())) == len(COLORS)
+
+
+def test_drawing_needs_no_torch():
+    modules = ("area", "bars", "slices", "thresholds", "waterfall")
+    code = "".join(f"import clip_grounding.figures.{name}\n" for name in modules)
+    code += "import sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": sys.path[0]})
+
+
+# Bars.
+
+
+def test_strict_bars_are_the_pooled_means_of_average_precision():
+    summary = summary_of(["b32"])
+    figure = draw_scores(summary, ["b32"], [HOW], 0.95, protocol="strict")
+    for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
+        own = summary[
+            (summary["direction"] == direction)
+            & (summary["metric"] == "ap")
+            & (summary["slice"] == "all")
+            & (summary["average"] == "phrase")
+        ]
+        drawn = {to_hex(bar.get_facecolor()): bar.get_width() for bar in axes.patches}
+        expected = {
+            COLORS[row.prompt if row.model == "b32" else row.attribution].lower(): row.mean
+            for row in own.itertuples()
+        }
+        assert drawn == pytest.approx(expected)
+        assert len(drawn) == (6 if direction == "text_to_image" else 5)
+
+
+def test_the_chance_line_stands_where_the_bar_of_the_empty_mask_ends():
+    figure = draw_scores(summary_of(["b32"]), ["b32"], [HOW], 0.95, protocol="strict")
+    for axes in figure.axes:
+        (line,) = chance_lines(axes)
+        bars = {to_hex(bar.get_facecolor()): bar.get_width() for bar in axes.patches}
+        assert line.get_xdata()[0] == pytest.approx(bars[COLORS["empty"]])
+
+
+def test_the_poster_has_no_chance_line_and_the_strict_scores_no_published_values():
+    summary = summary_of(["b32"])
+    texts = {}
+    for protocol in ("poster", "strict"):
+        figure = draw_scores(summary, ["b32"], [HOW], 0.95, protocol=protocol)
+        texts[protocol] = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert texts["poster"] - texts["strict"] == {"published"}
+    assert texts["strict"] - texts["poster"] == {"chance level"}
+
+
+# Region area.
+
+
+def test_a_bin_of_area_has_the_mean_of_its_phrases():
+    scores = scores_of(["b32"])
+    curves = average_by_area(scores, "b32", HOW, **BOOTSTRAP)
+    for row in curves[curves["metric"] == "poster_iou"].itertuples():
+        own = scores[scores["direction"] == row.direction]
+        column = "attribution" if row.contender in ("random", "empty", "center") else "prompt"
+        own = own[own[column] == row.contender]
+        low, high = np.float32(EDGES[row.bin : row.bin + 2])
+        own = own[(own["region_area"] >= low) & (own["region_area"] < high)]
+        assert row.n_phrases == len(own)
+        assert row.n_images == own["image_id"].nunique()
+        if row.n_phrases:
+            assert row.mean == pytest.approx(own["poster_iou"].mean(), abs=1e-6)
+            assert row.ci_low <= row.mean <= row.ci_high
+
+
+def test_other_models_do_not_move_the_curves_of_the_first():
+    pd.testing.assert_frame_equal(
+        average_by_area(scores_of(["b32"]), "b32", HOW, **BOOTSTRAP),
+        average_by_area(scores_of(["b32", "b16"]), "b32", HOW, **BOOTSTRAP),
+    )
+
+
+def test_the_curves_by_area_are_the_table():
+    curves = average_by_area(scores_of(["b32"]), "b32", HOW, **BOOTSTRAP)
+    panels = draw_area(curves, "b32", HOW, 0.95).axes
+    for axes, metric in zip(panels[:2], ["poster_iou", "ap"], strict=True):
+        own = curves[(curves["direction"] == "text_to_image") & (curves["metric"] == metric)]
+        own = own[(own["contender"] == "matched") & own["mean"].notna()]
+        x, y = line_of(axes, "matched")
+        np.testing.assert_array_equal(x, own["region_area"])
+        np.testing.assert_array_equal(y, own["mean"])
+
+
+def test_the_chance_curve_by_area_is_the_score_of_the_empty_mask():
+    curves = average_by_area(scores_of(["b32"]), "b32", HOW, **BOOTSTRAP)
+    panels = draw_area(curves, "b32", HOW, 0.95).axes
+    assert chance_lines(panels[0]) == []
+    (line,) = chance_lines(panels[1])
+    empty = curves[(curves["contender"] == "empty") & (curves["metric"] == "ap")]
+    empty = empty[(empty["direction"] == "text_to_image") & empty["mean"].notna()]
+    np.testing.assert_allclose(line.get_ydata(), empty["mean"], atol=1e-6)
+    line_of(panels[0], "empty")
+
+
+def test_a_mean_over_too_few_images_is_not_drawn():
+    scores = scores_of(["b32"])
+    rare = scores["image_id"].isin(sorted(scores["image_id"].unique())[: FEWEST_IMAGES - 1])
+    scores.loc[rare, "region_area"] = np.float32(0.7)
+    scores.loc[~rare, "region_area"] = np.float32(0.03)
+    curves = average_by_area(scores, "b32", HOW, **BOOTSTRAP)
+    largest = curves[curves["bin"] == len(EDGES) - 2]
+    assert largest["mean"].isna().all()
+    assert (largest["n_images"] == FEWEST_IMAGES - 1).all()
+    x, _ = line_of(draw_area(curves, "b32", HOW, 0.95).axes[0], "matched")
+    assert x == pytest.approx([0.03])
+
+
+def test_three_images_still_give_a_figure_by_area(tmp_path):
+    curves = average_by_area(scores_of(["b32"], n_images=3), "b32", HOW, **BOOTSTRAP)
+    save_figure(draw_area(curves, "b32", HOW, 0.95), [tmp_path / "area.png"], dpi=60)
+
+
+# Slices.
+
+
+def test_every_slice_has_a_row_in_plain_words():
+    assert list(ROWS) == [(name, level) for name in SLICES for level in order_of(name)]
+
+
+def order_of(name):
+    return sorted(SLICES[name], key=lambda level: list(ROWS).index((name, level)))
+
+
+def test_the_dots_of_a_slice_are_its_means_and_intervals():
+    summary = summary_of(["b32"])
+    figure = draw_slices(summary, "b32", HOW, 0.95)
+    for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
+        own = summary[(summary["direction"] == direction) & (summary["average"] == "phrase")]
+        own = own[(own["metric"] == "ap") & own["model"].isin(["b32", "baseline"])]
+        for contender, marker in MARKERS.items():
+            is_own = (own["prompt"] == contender) | (own["attribution"] == contender)
+            dots = [line for line in axes.lines if line.get_marker() == marker]
+            drawn = sorted(x for dot in dots for x in dot.get_xdata())
+            assert drawn == pytest.approx(sorted(own.loc[is_own, "mean"]))
+        spans = {
+            tuple(np.round(segment[:, 0], 5))
+            for collection in axes.collections
+            for segment in collection.get_segments()
+        }
+        matched = own[own["prompt"] == "matched"]
+        assert spans > set(
+            zip(matched["ci_low"].round(5), matched["ci_high"].round(5), strict=True)
+        )
+
+
+def test_a_slice_says_how_many_phrases_it_has():
+    summary = summary_of(["b32"])
+    axes = draw_slices(summary, "b32", HOW, 0.95).axes[0]
+    rows = summary[(summary["direction"] == "text_to_image") & (summary["prompt"] == "matched")]
+    rows = rows[(rows["metric"] == "ap") & (rows["average"] == "phrase")]
+    counts = rows.set_index(["slice", "level"])["n_phrases"]
+    expected = [f"{counts[key]:,}" for key in ROWS if key in counts.index]
+    assert [text.get_text() for text in axes.texts] == expected
+
+
+# Thresholds.
+
+
+def test_a_threshold_curve_is_the_mean_over_phrases():
+    tables = curves_of(["b32"])
+    curves = average_curves(tables, **BOOTSTRAP)
+    _, table = tables[0]
+    own = table[(table["prompt"] == "null") & (table["level"] == LEVELS.astype(np.float32)[4])]
+    row = curves[(curves["direction"] == "text_to_image") & (curves["prompt"] == "null")]
+    row = row.sort_values("level").iloc[4]
+    assert row["mean"] == pytest.approx(own["iou_sum"].sum() / own["n_phrases"].sum())
+    assert row["n_phrases"] == own["n_phrases"].sum()
+    assert row["ci_low"] <= row["mean"] <= row["ci_high"]
+
+
+def test_shards_of_a_contender_give_the_curve_of_the_whole():
+    key, table = curves_of(["b32"])[0]
+    parts = [table[table["image_id"] % 2 == part] for part in (0, 1)]
+    shuffled = pd.concat(parts, ignore_index=True)
+    pd.testing.assert_frame_equal(
+        average_curves([(key, table)], **BOOTSTRAP), average_curves([(key, shuffled)], **BOOTSTRAP)
+    )
+
+
+def test_an_image_without_a_mismatched_phrase_counts_for_the_other_prompts_alone():
+    key, table = curves_of(["b32"])[0]
+    kept = table[(table["prompt"] != "mismatched") | (table["image_id"] > 0)]
+    counts = average_curves([(key, kept)], **BOOTSTRAP).groupby("prompt")["n_phrases"].max()
+    assert counts["mismatched"] == counts["matched"] - 1
+
+
+def test_threshold_panels_draw_the_curves_and_mark_otsu():
+    curves = average_curves(curves_of(["b32", "b16"]), **BOOTSTRAP)
+    summary = summary_of(["b32", "b16"])
+    panels = draw_thresholds(curves, summary, 0.95).axes
+    pairs = [(model, direction) for model in ("b32", "b16") for direction in DIRECTIONS]
+    otsu = summary[(summary["metric"] == "iou") & (summary["slice"] == "all")]
+    otsu = otsu[otsu["average"] == "phrase"]
+    for axes, (model, direction) in zip(panels, pairs, strict=True):
+        own = curves[(curves["model"] == model) & (curves["direction"] == direction)]
+        x, y = line_of(axes, "matched")
+        np.testing.assert_allclose(x, 100 * LEVELS, atol=1e-4)
+        np.testing.assert_array_equal(y, own.loc[own["prompt"] == "matched", "mean"])
+        marked = [line.get_ydata()[0] for line in axes.lines if line.get_marker() == "<"]
+        means = otsu[(otsu["model"] == model) & (otsu["direction"] == direction)]["mean"]
+        assert sorted(marked) == pytest.approx(sorted(means))
+
+
+# Waterfall.
+
+
+def test_every_step_has_plain_words():
+    assert set(STEPS) == {step for steps in steps_of.STEPS.values() for step in steps}
+
+
+def test_the_bars_lead_from_the_poster_score_to_the_strict_one():
+    table = waterfall_of(["b32"])
+    panels = draw_waterfall(table, "b32", HOW, 0.95).axes
+    pairs = [(direction, prompt) for direction in DIRECTIONS for prompt in ("matched", "null")]
+    for axes, (direction, prompt) in zip(panels, pairs, strict=True):
+        own = table[(table["direction"] == direction) & (table["prompt"] == prompt)]
+        bars = sorted(axes.patches, key=lambda bar: bar.get_y())
+        ends = [bar.get_x() + bar.get_width() for bar in bars]
+        assert ends == pytest.approx([*own["mean"], own["mean"].iloc[-1]])
+        starts = [bar.get_x() for bar in bars]
+        assert starts == pytest.approx([0, *own["mean"].iloc[:-1], 0])
+
+
+def test_every_change_is_printed_with_its_interval():
+    table = waterfall_of(["b32"])
+    axes = draw_waterfall(table, "b32", HOW, 0.95).axes[0]
+    own = table[(table["direction"] == "text_to_image") & (table["prompt"] == "matched")]
+    changes = [
+        f"{row.change:+.3f} [{row.change_low:+.3f}, {row.change_high:+.3f}]".replace("-", "−")
+        for row in own.iloc[1:].itertuples()
+    ]
+    ends = [f"{own['mean'].iloc[0]:.3f}", f"{own['mean'].iloc[-1]:.3f}"]
+    assert [text.get_text() for text in axes.texts] == [ends[0], *changes, ends[1]]
+    assert axes.get_yticklabels()[-1].get_text() == FINAL
+
+
+@pytest.mark.parametrize("chart", ["area", "slices", "waterfall"])
+def test_a_chart_of_one_model_names_it(chart):
+    texts = [text.get_text() for text in draw_all(["b32", "b16"])[chart].texts]
+    assert any(text.startswith(f"b32, {HOW};") for text in texts)
