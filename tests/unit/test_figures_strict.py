@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from score_tables import phrase_keys, phrase_tables, score_table
 
 from clip_grounding import waterfall as steps_of
 from clip_grounding.figures.area import EDGES, FEWEST_IMAGES, average_by_area, draw_area
@@ -20,13 +21,12 @@ from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
 from clip_grounding.slices import SLICES
 from clip_grounding.strict import LEVELS
 from clip_grounding.summary import add_published, summarize
-from score_tables import phrase_keys, phrase_tables, score_table
 
 HOW = "gradient-attention"
 TEN = [f"openai-vit-l14-at-{size}-pixels" for size in range(10)]
 DIRECTIONS = ["text_to_image", "image_to_text"]
 BASELINES = [("baseline", kind, "none") for kind in ("random", "empty", "center")]
-BOOTSTRAP = {"resamples": 50, "confidence": 0.95, "seed": 0}
+BOOTSTRAP = {"resamples": 20, "confidence": 0.95, "seed": 0}
 
 
 def scores_of(models, n_images=60):
@@ -120,7 +120,7 @@ def line_of(axes, contender):
     lines = [
         line
         for line in axes.lines
-        if to_hex(line.get_color()) == COLORS[contender].lower() and len(line.get_xdata()) > 1
+        if to_hex(line.get_color()) == COLORS[contender].lower() and line.get_marker() != "<"
     ]
     (line,) = lines
     return line.get_xdata(), line.get_ydata()
@@ -155,9 +155,9 @@ def test_no_text_overlaps_another_or_leaves_the_figure(models, direction):
 def test_the_same_charts_are_the_same_bytes(tmp_path):
     for run in ("one", "two"):
         for name, figure in draw_all(["b32"]).items():
-            save_figure(figure, [tmp_path / run / f"{name}.{k}" for k in ("pdf", "png")], dpi=60)
+            save_figure(figure, [tmp_path / run / f"{name}.pdf"], dpi=60)
     files = sorted((tmp_path / "one").iterdir())
-    assert len(files) == 12
+    assert len(files) == 6
     for file in files:
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 
@@ -234,9 +234,11 @@ def test_a_bin_of_area_has_the_mean_of_its_phrases():
 
 
 def test_other_models_do_not_move_the_curves_of_the_first():
+    scores = scores_of(["b32", "b16"])
+    alone = scores[scores["model"] != "b16"]
     pd.testing.assert_frame_equal(
-        average_by_area(scores_of(["b32"]), "b32", HOW, **BOOTSTRAP),
-        average_by_area(scores_of(["b32", "b16"]), "b32", HOW, **BOOTSTRAP),
+        average_by_area(alone, "b32", HOW, **BOOTSTRAP),
+        average_by_area(scores, "b32", HOW, **BOOTSTRAP),
     )
 
 
@@ -404,7 +406,8 @@ def test_every_change_is_printed_with_its_interval():
     assert axes.get_yticklabels()[-1].get_text() == FINAL
 
 
-@pytest.mark.parametrize("chart", ["area", "slices", "waterfall"])
-def test_a_chart_of_one_model_names_it(chart):
-    texts = [text.get_text() for text in draw_all(["b32", "b16"])[chart].texts]
-    assert any(text.startswith(f"b32, {HOW};") for text in texts)
+def test_a_chart_of_one_model_names_it():
+    charts = draw_all(["b32", "b16"])
+    for chart in ("area", "slices", "waterfall"):
+        texts = [text.get_text() for text in charts[chart].texts]
+        assert any(text.startswith(f"b32, {HOW};") for text in texts), chart

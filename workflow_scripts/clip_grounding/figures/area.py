@@ -181,8 +181,9 @@ def _draw_counts(axes: Axes, curves: pd.DataFrame) -> None:
         color="#DDDDDD", edgecolor="white", linewidth=0.6,
     )  # fmt: skip
     for x, value in zip(np.sqrt(left * right), share, strict=True):
+        label = "<1" if 0 < value < 0.5 else f"{value:.0f}"
         axes.annotate(
-            "<1" if 0 < value < 0.5 else f"{value:.0f}", (x, 0), xytext=(0, 2), textcoords="offset points",
+            label, (x, 0), xytext=(0, 2), textcoords="offset points",
             ha="center", va="bottom", fontsize=_SMALL, color=INK,
         )  # fmt: skip
     axes.set_yticks([])

@@ -186,6 +186,7 @@ def _print_values(axes: Axes, bars: pd.DataFrame, largest: float) -> None:
     width = axes.get_position().width * axes.figure.get_size_inches()[0]
     axes.set_xlim(0, (largest or 1) * width / (width - _VALUE))
     axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.tick_params(axis="x", labelsize=_SMALL, length=2, pad=2)
     for bar in bars.itertuples():
         ends = [end for end in (bar.mean, bar.ci_high, bar.published) if not np.isnan(end)]

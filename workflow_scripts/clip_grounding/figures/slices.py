@@ -92,6 +92,7 @@ def draw_slices(summary: pd.DataFrame, model: str, attribution: str, confidence:
             top = own.loc[own["metric"].isin(["ap", CHANCE]), ["mean", "ci_high"]].max().max()
             axes.set(xlim=(0, 1.03 * top if top > 0 else 1), ylim=(inside, 0))
             axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_major_formatter("{x:g}")
             axes.tick_params(axis="x", labelsize=_SMALL, length=2, pad=2, width=0.6)
             axes.set_title(DIRECTION_LABELS[direction], loc="left", fontsize=_SIZE, pad=4)
             axes.set_xlabel("Mean strict AP", fontsize=_SMALL, labelpad=2)

@@ -37,7 +37,7 @@ _TITLE = 0.21
 _NAME = 0.19  # a model's name above its panels
 _PANEL = 1.1
 _BLOCK = _NAME + _PANEL + 0.08  # a model's panels, its name and some air
-_BELOW = 0.54  # tick labels, the axis label and the note
+_BELOW = 0.42  # tick labels, the axis label and the note
 
 
 def average_curves(

@@ -92,6 +92,7 @@ def draw_waterfall(
                 x = left + number * (_PANEL + _BETWEEN)
                 axes = add_axes(figure, x, top + _TITLE, _PANEL, inside)
                 axes.set(xlim=(0, limit), ylim=(len(names) - 0.5, -0.5), yticks=[])
+                axes.xaxis.set_major_formatter("{x:g}")
                 axes.tick_params(axis="x", labelsize=_SMALL, length=2, pad=2, width=0.6)
                 steps = rows[(rows["direction"] == direction) & (rows["prompt"] == prompt)]
                 _draw_steps(axes, steps, COLORS[prompt])

@@ -53,7 +53,7 @@ def write_dataset(
         which holds ``panoptic_{split}/{image id, 12 digits}.png`` with a segment's id as
         R + 256·G + 65536·B.
     narratives : str or Path
-        JSON list of narratives; an image has two, one or, one in twenty, none.
+        JSON list of narratives; an image has two, one or, one in twelve, none.
     image_count : int
         Scenes to render.
     seed : int
@@ -131,7 +131,7 @@ def describe_segments(scene: Scene) -> list[dict]:
 
 def _annotators(rng: np.random.Generator) -> list[int]:
     """Who tells about an image: nobody, one or two annotators."""
-    count = rng.choice(3, p=[0.05, 0.7, 0.25])
+    count = rng.choice(3, p=[0.08, 0.67, 0.25])
     return (1 + rng.choice(40, count, replace=False)).tolist()
 
 
