@@ -24,6 +24,12 @@ include: "rules/published.smk"
 rule all:
     default_target: True
     input:
-        f"results/{CONFIG['dataset']}/scores.parquet",
-        f"results/{CONFIG['dataset']}/summary.csv",
+        multiext(
+            f"results/{CONFIG['dataset']}/",
+            "scores.parquet",
+            "summary.csv",
+            "coverage.csv",
+            "comparisons.csv",
+            "waterfall.csv",
+        ),
         figures_of(CONFIG["dataset"]),

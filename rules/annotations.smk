@@ -10,6 +10,7 @@ rule index_phrases:
         narratives="results/{dataset}/narratives.parquet",
         phrases="results/{dataset}/phrases.parquet",
     params:
+        code=code_of("index_phrases"),
         spec=index_spec,
     log:
         "logs/{dataset}/index_phrases.log",
@@ -34,6 +35,7 @@ rule rasterize_masks:
     output:
         masks="results/{dataset}/masks/{shard}.parquet",
     params:
+        code=code_of("rasterize_masks"),
         spec=masks_spec,
     log:
         "logs/{dataset}/rasterize_masks/{shard}.log",

@@ -3,13 +3,16 @@
 A rule's `spec` is one string of canonical JSON with exactly the settings that its output
 depends on, so that changing a setting reruns what it concerns and nothing else. Settings
 that change how a job runs but not what it makes (device, batch_size, threads) are not in
-it; scripts read those from `snakemake.config`.
+it; scripts read those from `snakemake.config`. A rule's `code` is the fingerprint of its
+script and of the library modules behind it. Downloads have none: they never run again for
+an edit.
 """
 
 import json
 import os
 import re
 import sys
+from pathlib import Path
 
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
@@ -17,6 +20,7 @@ sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 from clip_grounding import published_files
 from clip_grounding.config import validate_config
 from clip_grounding.errors import InputError
+from clip_grounding.fingerprint import fingerprint
 from clip_grounding.published import is_published_dataset, published_mean
 from clip_grounding.shards import list_shards
 from snakemake.exceptions import WorkflowError
@@ -59,6 +63,16 @@ wildcard_constraints:
 def spec_of(**settings):
     """Canonical JSON of a job's settings: the same settings are the same string."""
     return json.dumps(settings, sort_keys=True, separators=(",", ":"))
+
+
+def code_of(script, *modules):
+    """Fingerprint of what a script runs; its edit reruns the rule, a touched file does not."""
+    return fingerprint(Path(REPOSITORY, "workflow_scripts", f"{script}.py"), modules)
+
+
+def relevance_code(wildcards):
+    kind = ATTRIBUTIONS[wildcards.attribution]["kind"]
+    return code_of("compute_relevance", f"clip_grounding.attribution.{kind}")
 
 
 def shards_of(dataset):
@@ -105,9 +119,7 @@ def checkpoint_spec(wildcards):
 
 def scenes_spec(wildcards):
     dataset = DATASETS[wildcards.dataset]
-    return spec_of(
-        image_count=dataset["image_count"], seed=dataset["seed"], split=dataset["split"]
-    )
+    return spec_of(image_count=dataset["image_count"], seed=dataset["seed"], split=dataset["split"])
 
 
 def training_spec(wildcards):

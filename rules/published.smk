@@ -33,6 +33,7 @@ rule read_published:
     output:
         scores="results/published/scores.parquet",
     params:
+        code=code_of("read_published"),
         spec=spec_of(narratives=published_files.NARRATIVES, phrases=published_files.PHRASES),
     log:
         "logs/published/read_published.log",
@@ -70,6 +71,7 @@ rule compare_published:
             labels={"table": "worst phrases"},
         ),
     params:
+        code=code_of("compare_published"),
         spec=compare_spec,
     log:
         f"logs/{CONFIG['dataset']}/compare_published.log",
@@ -104,6 +106,7 @@ rule reanalyse_published:
             labels={"figure": "score against region area"},
         ),
     params:
+        code=code_of("reanalyse_published"),
         spec=reanalyse_spec,
     log:
         "logs/published/reanalyse_published.log",

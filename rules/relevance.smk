@@ -8,6 +8,7 @@ rule compute_relevance:
     output:
         relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
+        code=relevance_code,
         spec=relevance_spec,
     log:
         "logs/{dataset}/compute_relevance/{model}/{attribution}/{direction}/{shard}.log",

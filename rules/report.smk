@@ -21,6 +21,7 @@ rule plot_scores:
             labels={"figure": "poster scores", "format": "PNG"},
         ),
     params:
+        code=code_of("plot_scores"),
         spec=bars_spec,
     log:
         "logs/{dataset}/plot_scores.log",
@@ -59,6 +60,7 @@ rule plot_examples:
             labels={"model": "{model}", "attribution": "{attribution}", "format": "PNG"},
         ),
     params:
+        code=code_of("plot_examples"),
         spec=examples_spec,
     log:
         "logs/{dataset}/plot_examples/{model}/{attribution}.log",
@@ -94,6 +96,7 @@ rule plot_strict_scores:
             labels={"figure": "strict scores", "format": "PNG"},
         ),
     params:
+        code=code_of("plot_strict_scores"),
         spec=bars_spec,
     log:
         "logs/{dataset}/plot_strict_scores.log",
@@ -129,6 +132,7 @@ rule plot_area:
             labels={"figure": "scores by region area", "format": "PNG"},
         ),
     params:
+        code=code_of("plot_area"),
         spec=area_spec,
     log:
         "logs/{dataset}/plot_area.log",
@@ -164,6 +168,7 @@ rule plot_slices:
             labels={"figure": "strict scores by slice", "format": "PNG"},
         ),
     params:
+        code=code_of("plot_slices"),
         spec=chart_spec,
     log:
         "logs/{dataset}/plot_slices.log",
@@ -200,6 +205,7 @@ rule plot_thresholds:
             labels={"figure": "IoU by threshold", "format": "PNG"},
         ),
     params:
+        code=code_of("plot_thresholds"),
         spec=steps_spec,
     log:
         "logs/{dataset}/plot_thresholds.log",
@@ -235,6 +241,7 @@ rule plot_waterfall:
             labels={"figure": "from poster to strict", "format": "PNG"},
         ),
     params:
+        code=code_of("plot_waterfall"),
         spec=chart_spec,
     log:
         "logs/{dataset}/plot_waterfall.log",

@@ -8,6 +8,7 @@ rule render_scenes:
         panoptic="data/{dataset}/panoptic.zip",
         narratives="data/{dataset}/narratives.json",
     params:
+        code=code_of("render_scenes"),
         spec=scenes_spec,
     wildcard_constraints:
         dataset=one_of(dataset_names("scenes")),
@@ -30,6 +31,7 @@ rule train_scenes_clip:
     output:
         manifest="data/models/{model}/manifest.json",
     params:
+        code=code_of("train_scenes_clip"),
         spec=training_spec,
     wildcard_constraints:
         model=one_of(model_names("train")),

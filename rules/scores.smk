@@ -10,6 +10,7 @@ rule score_relevance:
         scores="results/{dataset}/scores/{model}/{attribution}/{direction}/{shard}.parquet",
         thresholds="results/{dataset}/thresholds/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
+        code=code_of("score_relevance"),
         spec=score_spec,
     log:
         "logs/{dataset}/score_relevance/{model}/{attribution}/{direction}/{shard}.log",
@@ -32,6 +33,7 @@ rule score_baseline:
     output:
         scores="results/{dataset}/scores/baseline/{attribution}/{direction}/{shard}.parquet",
     params:
+        code=code_of("score_baseline"),
         spec=baseline_spec,
     wildcard_constraints:
         attribution=one_of(EVALUATE["baselines"]),
@@ -57,6 +59,7 @@ rule score_waterfall:
     output:
         waterfall="results/{dataset}/waterfall/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
+        code=code_of("score_waterfall"),
         spec=waterfall_spec,
     log:
         "logs/{dataset}/score_waterfall/{model}/{attribution}/{direction}/{shard}.log",
@@ -79,6 +82,7 @@ rule summarize_waterfall:
     output:
         summary="results/{dataset}/waterfall.csv",
     params:
+        code=code_of("summarize_waterfall"),
         spec=steps_spec,
     log:
         "logs/{dataset}/summarize_waterfall.log",
@@ -101,6 +105,7 @@ rule collect_scores:
     output:
         scores="results/{dataset}/scores.parquet",
     params:
+        code=code_of("collect_scores"),
         spec=collect_spec,
     log:
         "logs/{dataset}/collect_scores.log",
@@ -126,6 +131,7 @@ rule summarize_scores:
         summary="results/{dataset}/summary.csv",
         coverage="results/{dataset}/coverage.csv",
     params:
+        code=code_of("summarize_scores"),
         spec=summary_spec,
     log:
         "logs/{dataset}/summarize_scores.log",
@@ -148,6 +154,7 @@ rule compare_contenders:
     output:
         comparisons="results/{dataset}/comparisons.csv",
     params:
+        code=code_of("compare_contenders"),
         spec=comparison_spec,
     log:
         "logs/{dataset}/compare_contenders.log",

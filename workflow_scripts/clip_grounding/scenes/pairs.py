@@ -12,9 +12,13 @@ from tqdm import tqdm
 from clip_grounding.scenes.narrate import Piece, narrate
 from clip_grounding.scenes.render import Scene, render_scene, scene_generator
 
-KINDS = {"whole": 0.3, "masked": 0.5, "mentioned": 0.2}
-"""How often an image and its text show the whole scene, the same part of it, or only the text
-is about a part."""
+KINDS = {
+    ("whole", "whole"): 0.25,
+    ("part", "part"): 0.4,
+    ("whole", "part"): 0.2,
+    ("part", "whole"): 0.15,
+}
+"""How often an image and its text are of the whole scene or of the same part of it."""
 
 _ONE_REGION_SHARE = 0.5
 _CONNECTING_SHARES = (0, 0.5, 1)
@@ -75,22 +79,15 @@ def draw_batch(examples: list[Example], batch_size: int, rng: np.random.Generato
     images, texts, shown, told = [], [], [], []
     for number in rng.integers(len(examples), size=batch_size):
         example = examples[number]
-        kind = list(KINDS)[rng.choice(len(KINDS), p=list(KINDS.values()))]
-        chosen = _choose_regions(example, kind == "whole", rng)
-        segments = sorted({number for region in chosen for number in region})
-        share = _CONNECTING_SHARES[rng.integers(len(_CONNECTING_SHARES))]
-        words = [
-            piece.utterance
-            for piece in example.pieces
-            if (piece.segment_ids in chosen if piece.segment_ids else rng.random() < share)
-        ]
-        if rng.random() < _SHUFFLED_SHARE:
-            rng.shuffle(words)
-        texts.append(" ".join(words))
-        told.append({example.facts[segment] for segment in segments})
-        if kind == "masked":
-            images.append(example.image * np.isin(example.ids, segments)[..., None])
-            shown.append(told[-1])
+        image, text = list(KINDS)[rng.choice(len(KINDS), p=list(KINDS.values()))]
+        part = _choose_part(example, rng)
+        pieces = _choose_pieces(example, part if text == "part" else None, rng)
+        texts.append(" ".join(piece.utterance for piece in pieces))
+        told.append({example.facts[number] for piece in pieces for number in piece.segment_ids})
+        if image == "part":
+            numbers = sorted({number for region in part for number in region})
+            images.append(example.image * np.isin(example.ids, numbers)[..., None])
+            shown.append({example.facts[number] for number in numbers})
         else:
             images.append(example.image)
             shown.append(set(example.facts.values()))
@@ -119,14 +116,27 @@ def _list_facts(scene: Scene) -> dict[int, str]:
     return facts
 
 
-def _choose_regions(
-    example: Example, everything: bool, rng: np.random.Generator
-) -> set[tuple[int, ...]]:
-    """Some, often one, or all of the regions that the pieces name."""
-    regions = list(dict.fromkeys(piece.segment_ids for piece in example.pieces))
-    regions = [region for region in regions if region]
-    if everything:
-        return set(regions)
+def _choose_part(example: Example, rng: np.random.Generator) -> set[tuple[int, ...]]:
+    """Some, often one, of the regions that the pieces name."""
+    regions = list(dict.fromkeys(p.segment_ids for p in example.pieces if p.segment_ids))
     one = rng.random() < _ONE_REGION_SHARE
     count = 1 if one else rng.integers(1, len(regions) + 1)
     return {regions[index] for index in rng.choice(len(regions), count, replace=False)}
+
+
+def _choose_pieces(
+    example: Example, part: set[tuple[int, ...]] | None, rng: np.random.Generator
+) -> list[Piece]:
+    """The pieces about a part, or all, with some connecting words that so come to mean nothing."""
+    share = _CONNECTING_SHARES[rng.integers(len(_CONNECTING_SHARES))]
+    pieces = []
+    for piece in example.pieces:
+        if not piece.segment_ids:
+            wanted = rng.random() < share
+        else:
+            wanted = part is None or piece.segment_ids in part
+        if wanted:
+            pieces.append(piece)
+    if rng.random() < _SHUFFLED_SHARE:
+        return [pieces[index] for index in rng.permutation(len(pieces))]
+    return pieces

@@ -34,7 +34,8 @@ IMAGE_SIZE = 64
 _PATCH = 8
 _WIDTH = 96
 _HEADS = 4
-_IMAGE_LAYERS, _TEXT_LAYERS = 3, 3
+_IMAGE_LAYERS, _TEXT_LAYERS = 3, 2
+"""Deeper text towers mix words so much that the last layer no longer tells them apart."""
 _MEAN, _STD = 0.5, 0.25
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 0.05
@@ -102,7 +103,7 @@ def build_model(tokenizer: Tokenizer) -> CLIPModel:
     """Build the model for a tokenizer's vocabulary, with torch's random numbers."""
     tower = {
         "hidden_size": _WIDTH,
-        "intermediate_size": 4 * _WIDTH,
+        "intermediate_size": 2 * _WIDTH,
         "num_attention_heads": _HEADS,
         "projection_dim": _WIDTH,
     }
