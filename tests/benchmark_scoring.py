@@ -16,8 +16,9 @@ from pycocotools import mask as coco_mask
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "workflow_scripts")]
 
-from clip_grounding.scores import score_text_to_image
-from slow_scores import slow_text_to_image
+from slow_scores import slow_text_to_image  # noqa: E402 (needs the path)
+
+from clip_grounding.scores import score_text_to_image  # noqa: E402
 
 HEIGHT, WIDTH, PER_IMAGE, SIDE = 480, 640, 10, 7
 
@@ -41,7 +42,9 @@ def make_shard(n_images: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
             phrases.append((image, mask, image, mask, [mask + 1]))
     keys = ["narrative", "phrase", "image_id"]
     return (
-        pd.DataFrame(relevance, columns=[*keys, "prompt", "grid_height", "grid_width", "relevance"]),
+        pd.DataFrame(
+            relevance, columns=[*keys, "prompt", "grid_height", "grid_width", "relevance"]
+        ),
         pd.DataFrame(phrases, columns=[*keys, "mask", "segment_ids"]),
         pd.DataFrame(masks, columns=["image_id", "mask", "height", "width", "counts"]),
     )

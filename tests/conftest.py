@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from plain_attribution import random_clip
+
 from clip_grounding.index import index_phrases
 from clip_grounding.masks import rasterize_masks
 from clip_grounding.relevance import compute_relevance
 from clip_grounding.scenes.archive import write_dataset
 from clip_grounding.scenes.tokenizer import build_tokenizer, save_tokenizer
-from plain_attribution import random_clip
 
 
 @dataclass(frozen=True)

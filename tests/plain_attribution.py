@@ -8,7 +8,15 @@ from transformers import CLIPConfig, CLIPModel
 
 
 def random_clip(
-    seed=0, width=32, heads=4, depth=2, image_size=32, patch=8, vocabulary=50, embedding=24, context=16
+    seed=0,
+    width=32,
+    heads=4,
+    depth=2,
+    image_size=32,
+    patch=8,
+    vocabulary=50,
+    embedding=24,
+    context=16,
 ):
     """A CLIP of the given shape with random weights; end-of-text is the highest id."""
     torch.manual_seed(seed)

@@ -19,7 +19,7 @@ frames = compute_relevance(
     split=spec["split"],
     narratives=read_shard(snakemake.input.narratives, spec["span"]),
     phrases=read_shard(snakemake.input.phrases, spec["span"]),
-    masks=read_table(snakemake.input.masks) if "masks" in snakemake.input.keys() else None,
+    masks=read_table(masks) if (masks := snakemake.input.get("masks")) else None,
     device=snakemake.config["device"],
     batch_size=snakemake.config["batch_size"],
     threads=snakemake.threads,

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from clip_grounding.contenders import Draw, center_map, choose_mismatched, random_map
 from hypothesis import given
 from hypothesis import strategies as st
+
+from clip_grounding.contenders import Draw, center_map, choose_mismatched, random_map
 
 
 def test_random_maps_depend_on_the_phrase_and_on_what_is_drawn_alone():

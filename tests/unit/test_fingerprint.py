@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from clip_grounding.fingerprint import explain_change, fingerprint
 
 SCRIPT = '''"""Docstring."""
@@ -15,9 +16,11 @@ MODULES = {
     "scoring.py": (
         '"""Score."""\nimport numpy as np\nfrom clip_grounding import helpers\n\n'
         'LIMIT = 3\n"""The limit."""\n\n'
-        "def score(x):\n    \"\"\"Score x.\"\"\"\n    return helpers.twice(x)\n"
+        'def score(x):\n    """Score x."""\n    return helpers.twice(x)\n'
     ),
-    "helpers.py": "def twice(x):\n    return 2 * x  # doubled\n\n\ndef thrice(x):\n    return 3 * x\n",
+    "helpers.py": (
+        "def twice(x):\n    return 2 * x  # doubled\n\n\ndef thrice(x):\n    return 3 * x\n"
+    ),
     "unrelated.py": "def other():\n    return 1\n",
     "methods/__init__.py": "",
     "methods/late.py": "def late():\n    return 5\n",

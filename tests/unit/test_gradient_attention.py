@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from clip_grounding.attribution import load_attribution
-from clip_grounding.attribution.gradient_attention import gradient_attention
-from clip_grounding.towers import split_towers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_attribution import plain_relevance, random_clip
 from transformers import CLIPModel
+
+from clip_grounding.attribution import load_attribution
+from clip_grounding.attribution.gradient_attention import gradient_attention
+from clip_grounding.towers import split_towers
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 

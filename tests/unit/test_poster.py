@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from clip_grounding import poster
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
+
+from clip_grounding import poster
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 IMAGES = json.loads((GOLDEN / "image_entries.json").read_text())

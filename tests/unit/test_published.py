@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from clip_grounding.config import validate_config
 from clip_grounding.published import is_published_dataset, published_mean
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from clip_grounding.ranking import N_FINE, average_precision, best_iou, fine_bins, otsu_iou
-from clip_grounding.strict import upsample_to_image
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 from sklearn.metrics import average_precision_score
+
+from clip_grounding.ranking import N_FINE, average_precision, best_iou, fine_bins, otsu_iou
+from clip_grounding.strict import upsample_to_image
 
 
 def histograms(values, truth):
@@ -61,7 +62,5 @@ def test_average_precision_of_tied_bins_equals_scikit_learn(rows):
 @given(counts)
 def test_the_best_iou_is_the_best_over_all_thresholds(rows):
     inside, outside = np.array(rows).T
-    ious = [
-        inside[i:].sum() / (inside.sum() + outside[i:].sum()) for i in range(len(rows))
-    ]
+    ious = [inside[i:].sum() / (inside.sum() + outside[i:].sum()) for i in range(len(rows))]
     assert best_iou(inside[None], outside[None])[0] == pytest.approx(max(ious))

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from clip_grounding.archives import open_images
-from clip_grounding.preprocessing import ImagePreprocessor, pad_to_square, square_padding
-from clip_grounding.tokens import TextTokenizer
 from plain_attribution import plain_relevance
 from pycocotools import mask as coco_mask
 from transformers import CLIPModel
+
+from clip_grounding.archives import open_images
+from clip_grounding.preprocessing import ImagePreprocessor, pad_to_square, square_padding
+from clip_grounding.tokens import TextTokenizer
 
 DIRECTIONS = ["text_to_image", "image_to_text"]
 

@@ -3,6 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pycocotools import mask as coco_mask
+from skimage.filters import threshold_otsu
+from sklearn.metrics import average_precision_score
+from slow_scores import slow_text_to_image
+
 from clip_grounding.errors import InputError
 from clip_grounding.scores import (
     METRICS,
@@ -14,10 +19,6 @@ from clip_grounding.scores import (
 from clip_grounding.tables import VOID_MASK
 from clip_grounding.token_scores import score_baseline_image_to_text, score_image_to_text
 from clip_grounding.tokens import TextTokenizer
-from pycocotools import mask as coco_mask
-from skimage.filters import threshold_otsu
-from sklearn.metrics import average_precision_score
-from slow_scores import slow_text_to_image
 
 KEYS = ["narrative", "phrase", "prompt"]
 

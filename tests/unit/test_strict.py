@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
 from clip_grounding.preprocessing import pad_to_square
 from clip_grounding.strict import (
     LEVELS,
@@ -13,9 +17,6 @@ from clip_grounding.strict import (
     score_tokens,
     upsample_to_image,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 NO_VOID = np.empty(0, dtype=np.int64)
 RANKED = ["ap", "iou", "best_iou", "pointing", "mass"]

@@ -3,6 +3,7 @@
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+
 from clip_grounding.errors import InputError
 from clip_grounding.tables import MASKS, read_provenance, read_shard, read_table, write_table
 

@@ -1,11 +1,12 @@
 """Batched Otsu against scikit-image and numpy, one map at a time."""
 
 import numpy as np
-from clip_grounding.thresholds import histograms, otsu_thresholds
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.filters import threshold_otsu
+
+from clip_grounding.thresholds import histograms, otsu_thresholds
 
 floats = st.floats(0, 1, width=32).filter(lambda value: value == 0 or value > 1e-6)
 rows = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(2, 60)), elements=floats)

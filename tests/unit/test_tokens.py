@@ -1,9 +1,10 @@
 """Tokens of texts: spans, cuts, and the published rule of the first mention."""
 
 import pytest
+from conftest import save_checkpoint
+
 from clip_grounding.errors import InputError
 from clip_grounding.tokens import TextTokenizer, first_mention, patch_grid
-from conftest import save_checkpoint
 
 
 @pytest.fixture(scope="module")

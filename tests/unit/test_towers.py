@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from plain_attribution import random_clip
+
 from clip_grounding.errors import InputError
 from clip_grounding.towers import choose_device, load_clip, split_towers
-from plain_attribution import random_clip
 
 CPU = torch.device("cpu")
 

@@ -1,9 +1,10 @@
 """What a user sees when something is wrong: one clear message, and nothing finished is lost."""
 
 import pytest
-from clip_grounding.scenes.archive import write_dataset
 from serving import serve
 from workflows import Run
+
+from clip_grounding.scenes.archive import write_dataset
 
 pytestmark = pytest.mark.workflow
 

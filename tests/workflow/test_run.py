@@ -4,9 +4,10 @@ import json
 
 import pandas as pd
 import pytest
-from clip_grounding.tables import read_provenance
 from conftest import save_checkpoint
 from PIL import Image
+
+from clip_grounding.tables import read_provenance
 
 pytestmark = pytest.mark.workflow
 
@@ -59,7 +60,8 @@ def test_the_shards_are_the_images_in_order_of_their_ids(finished):
         pd.read_parquet(finished / f"results/tiny/masks/000{shard}.parquet") for shard in range(3)
     ]
     ids = [list(table["image_id"].drop_duplicates()) for table in tables]
-    assert sum(ids, []) == sorted(sum(ids, []))
+    every = [image_id for own in ids for image_id in own]
+    assert every == sorted(every)
     narratives = pd.read_parquet(finished / "results/tiny/narratives.parquet")
     ranks = narratives.set_index("image_id")["image_rank"]
     for shard, own in enumerate(ids):

@@ -21,7 +21,7 @@ from clip_grounding.archives import open_images
 from clip_grounding.attribution import load_attribution
 from clip_grounding.preprocessing import ImagePreprocessor
 from clip_grounding.tables import RELEVANCE
-from clip_grounding.tokens import Tokens, TextTokenizer
+from clip_grounding.tokens import TextTokenizer, Tokens
 from clip_grounding.towers import Clip, choose_device, load_clip
 
 PROMPTS = ("matched", "null")
