@@ -10,15 +10,17 @@ READY := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test why lint clean
 
 help:
 	@echo "make demo    train and evaluate a small CLIP on rendered scenes (about 3 minutes)"
 	@echo "make test    run the tests"
+	@echo "make why     say which jobs would run, and for which changed setting or function"
 	@echo "make lint    check style: ruff, snakefmt, snakemake --lint"
 	@echo "make clean   delete what runs made: data/, results/ but its README, logs/, benchmarks/"
 	@echo
-	@echo "CORES=$(CORES) sets how many cores demo uses, PYTHON=$(PYTHON) what makes $(VENV)."
+	@echo "CORES=$(CORES) sets how many cores demo uses, PYTHON=$(PYTHON) what makes $(VENV),"
+	@echo "ARGS what snakemake gets in why: make why ARGS='--config dataset=scenes'."
 
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --config dataset=scenes
@@ -27,6 +29,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/pytest
+
+why: $(READY)
+	@$(BIN)/snakemake --dry-run $(ARGS) 2>&1 | $(BIN)/python workflow_scripts/why.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 
 from clip_grounding import published_files
+from clip_grounding.checkpoints import digest_folder
 from clip_grounding.config import validate_config
 from clip_grounding.errors import InputError
 from clip_grounding.fingerprint import fingerprint
@@ -113,8 +114,12 @@ def source_spec(wildcards):
 
 
 def checkpoint_spec(wildcards):
-    model = MODELS[wildcards.model]
-    return spec_of(checkpoint=model["checkpoint"], revision=model["revision"])
+    """A hub checkpoint is its revision; a local folder is its content, whatever its files' times."""
+    checkpoint, revision = (MODELS[wildcards.model][key] for key in ("checkpoint", "revision"))
+    content = None
+    if revision is None:
+        content = digest_folder(checkpoint, "data/models/.digests.json")
+    return spec_of(checkpoint=checkpoint, revision=revision, content=content)
 
 
 def scenes_spec(wildcards):

@@ -3,8 +3,9 @@
 import json
 
 from clip_grounding.agreement import compare_with_published
+from clip_grounding.files import replacing
 from clip_grounding.logs import start_log
-from clip_grounding.tables import read_table, replacing
+from clip_grounding.tables import read_table
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)

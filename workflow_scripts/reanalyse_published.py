@@ -4,9 +4,10 @@ import json
 
 from clip_grounding.figures.reanalysis import draw_scores_by_area
 from clip_grounding.figures.style import save_figure
+from clip_grounding.files import replacing
 from clip_grounding.logs import start_log
 from clip_grounding.reanalysis import hollow_table, phrase_table, scores_by_area
-from clip_grounding.tables import read_table, replacing
+from clip_grounding.tables import read_table
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)

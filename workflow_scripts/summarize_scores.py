@@ -3,9 +3,10 @@
 import json
 
 from clip_grounding.coverage import count_coverage
+from clip_grounding.files import replacing
 from clip_grounding.logs import start_log
 from clip_grounding.summary import add_published, summarize
-from clip_grounding.tables import read_table, replacing
+from clip_grounding.tables import read_table
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)

@@ -2,8 +2,9 @@
 
 import json
 
+from clip_grounding.files import replacing
 from clip_grounding.logs import start_log
-from clip_grounding.tables import read_contenders, replacing
+from clip_grounding.tables import read_contenders
 from clip_grounding.waterfall import summarize_waterfall
 
 start_log(snakemake.log[0])

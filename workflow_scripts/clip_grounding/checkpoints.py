@@ -11,10 +11,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from httpx2 import HTTPError  # what huggingface_hub raises for a network that fails
-
 from clip_grounding.errors import InputError
-from clip_grounding.tables import replacing
+from clip_grounding.files import digest_file, replacing
 
 MANIFEST = "manifest.json"
 
@@ -64,7 +62,7 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    _write_manifest(folder, checkpoint, revision)
+    write_manifest(folder, checkpoint, revision)
 
 
 def _link_local(source: Path, partial: Path, folder: Path) -> None:
@@ -83,6 +81,7 @@ def _link_local(source: Path, partial: Path, folder: Path) -> None:
 
 
 def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
+    from httpx2 import HTTPError  # what huggingface_hub raises for a network that fails
     from huggingface_hub import HfApi, snapshot_download
 
     try:
@@ -162,11 +161,47 @@ def _complete_tokenizer(folder: Path, origin: str) -> None:
     tokenizer.backend_tokenizer.save(str(target))
 
 
-def _write_manifest(folder: Path, checkpoint: str, revision: str | None) -> None:
-    files = {}
-    for path in sorted(folder.iterdir()):
-        with path.open("rb") as file:
-            files[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
+    """Give a digest of what inference needs in a local checkpoint folder.
+
+    The content of a file is read again only when its size or time has changed, so the digest
+    is cheap enough to be asked for whenever the workflow is parsed.
+
+    Parameters
+    ----------
+    folder : str or Path
+    cache : str or Path
+        A JSON file that remembers the digest of each file; it is made where missing.
+
+    Returns
+    -------
+    str or None
+        None where the folder is no checkpoint: fetching it will say why.
+    """
+    folder, cache = Path(folder).expanduser().absolute(), Path(cache)
+    try:
+        names = _select_files([path.name for path in folder.iterdir()], str(folder))
+        known = json.loads(cache.read_text()) if cache.exists() else {}
+    except (OSError, ValueError, InputError):
+        return None
+    digests = {}
+    for name in names:
+        path = folder / name
+        status = path.stat()
+        key = [str(path), status.st_size, status.st_mtime_ns]
+        digests[json.dumps(key)] = known.get(json.dumps(key)) or digest_file(path)
+    if not digests.keys() <= known.keys():
+        with replacing(cache) as temporary:
+            temporary.write_text(json.dumps({**known, **digests}, indent=1, sort_keys=True))
+    content = [names, list(digests.values())]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def write_manifest(folder: Path, checkpoint: str, revision: str | None) -> None:
+    """Write ``manifest.json``: where a checkpoint folder comes from, and each file's sha256."""
+    files = {
+        path.name: digest_file(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST
+    }
     manifest = {"checkpoint": checkpoint, "revision": revision, "files": files}
     with replacing(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")

@@ -14,7 +14,7 @@ from urllib.request import Request, url2pathname, urlopen
 from tqdm import tqdm
 
 from clip_grounding.errors import InputError
-from clip_grounding.tables import replacing
+from clip_grounding.files import replacing
 
 TIMEOUT = 60
 """Seconds without a byte after which a server counts as gone."""

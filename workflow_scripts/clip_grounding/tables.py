@@ -5,9 +5,7 @@ its provenance travels in the schema's metadata under the key ``provenance``.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq
 
 from clip_grounding import __version__
 from clip_grounding.errors import InputError
+from clip_grounding.files import replacing
 
 KEYS = [("narrative", pa.int32()), ("phrase", pa.int32()), ("image_id", pa.int64())]
 
@@ -97,23 +96,6 @@ def provenance(**facts) -> dict:
         except PackageNotFoundError:
             continue  # a rule's environment holds only what the rule needs
     return {"workflow": __version__, "libraries": libraries, **facts}
-
-
-@contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, renamed to `path` if the block succeeds.
-
-    The folder of `path` is made where missing. If the block raises, the temporary file
-    is removed and `path` stays as it was.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_table(

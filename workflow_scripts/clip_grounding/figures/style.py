@@ -11,7 +11,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
-from clip_grounding.tables import replacing
+from clip_grounding.files import replacing
 
 COLUMN_WIDTH = 3.4
 """Width of a figure in a column of a paper, in inches."""

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from clip_grounding.files import replacing
 from clip_grounding.scenes.compose import ABOVE, BELOW, SHAPES
 from clip_grounding.scenes.narrate import narrate, write_caption
 from clip_grounding.scenes.render import Scene, render_scene, scene_generator
-from clip_grounding.tables import replacing
 
 CATEGORIES = [
     {"id": number, "name": name, "isthing": int(kind == "shape"), "supercategory": kind}

@@ -3,7 +3,6 @@
 It learns within minutes on two cores, and what it looks at can be checked against what was drawn.
 """
 
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
+from clip_grounding.checkpoints import write_manifest
 from clip_grounding.preprocessing import pad_to_square
 from clip_grounding.scenes.pairs import Batch, draw_batch, draw_examples
 from clip_grounding.scenes.tokenizer import (
@@ -27,7 +27,6 @@ from clip_grounding.scenes.tokenizer import (
     build_tokenizer,
     save_tokenizer,
 )
-from clip_grounding.tables import replacing
 
 IMAGE_SIZE = 64
 
@@ -35,7 +34,6 @@ _PATCH = 8
 _WIDTH = 96
 _HEADS = 4
 _IMAGE_LAYERS, _TEXT_LAYERS = 3, 2
-"""Deeper text towers mix words so much that the last layer no longer tells them apart."""
 _MEAN, _STD = 0.5, 0.25
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 0.05
@@ -205,13 +203,5 @@ def _save(model: CLIPModel, tokenizer: Tokenizer, settings: dict, folder: Path) 
         image_mean=[_MEAN] * 3,
         image_std=[_STD] * 3,
     ).save_pretrained(folder)
-    files = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != "manifest.json":
-            files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     origin = f"trained on scenes: {json.dumps(settings, sort_keys=True)}"
-    manifest = {"checkpoint": origin, "revision": None, "files": files}
-    with replacing(folder / "manifest.json") as temporary:
-        temporary.write_text(
-            json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-        )
+    write_manifest(folder, origin, revision=None)

@@ -1,0 +1,200 @@
+"""What reruns when something changes: these jobs and no others.
+
+Dry runs over one finished run, from copies of the repository in which one thing is changed.
+docs/incremental.md is the same table in words; a test below compares the two.
+"""
+
+import re
+import shutil
+
+import pytest
+from workflows import ROOT
+
+pytestmark = pytest.mark.workflow
+
+ALL_FIGURES = {
+    "plot_scores", "plot_strict_scores", "plot_area", "plot_slices", "plot_thresholds",
+    "plot_waterfall", "plot_examples",
+}  # fmt: skip
+SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders"}
+SCORED = {"score_relevance", "score_baseline", "score_waterfall", "summarize_waterfall"}
+FROM_SCORES = SCORED | SUMMARIES | ALL_FIGURES
+FROM_RELEVANCE = {"compute_relevance"} | FROM_SCORES - {"score_baseline"}
+FROM_MASKS = FROM_RELEVANCE | {"rasterize_masks", "score_baseline"}
+LIBRARY = "workflow_scripts/clip_grounding"
+
+# name in docs/incremental.md: (file, old text, new text), the rules that rerun
+EDITS = {
+    "a comment": ((f"{LIBRARY}/strict.py", "# Not as a matrix product", "# No product"), set()),
+    "a docstring": ((f"{LIBRARY}/relevance.py", "The relevance job:", "A job:"), set()),
+    "the README": (("README.md", "# Does CLIP", "# Would CLIP"), set()),
+    "a description in the schema": (
+        ("rules/schemas/config.schema.yaml", "description: How often", "description: How many"),
+        set(),
+    ),
+    "the version": ((f"{LIBRARY}/__init__.py", '__version__ = "', '__version__ = "9'), set()),
+    "how maps are scored": (
+        (f"{LIBRARY}/strict.py", "if image_map.positive > 0 else area", "if True else area"),
+        FROM_SCORES,
+    ),
+    "how intervals are computed": (
+        (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
+        # the waterfall's module averages its steps too
+        {"score_waterfall", "summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
+        - {"collect_scores", "plot_examples"},
+    ),
+    "an attribution's module": (
+        (f"{LIBRARY}/attribution/gradient_attention.py", "mean(1)\n", "mean(dim=1)\n"),
+        FROM_RELEVANCE,
+    ),
+    "how images are preprocessed": (
+        (f"{LIBRARY}/preprocessing.py", "max(height, width)", "max(width, height)"),
+        FROM_RELEVANCE | {"score_baseline"},
+    ),
+    "how masks are rasterised": (
+        (f"{LIBRARY}/masks.py", "compact = np.searchsorted", "compact = 1 * np.searchsorted"),
+        FROM_MASKS,
+    ),
+    "the look of every figure": (
+        (f"{LIBRARY}/figures/style.py", '"font.size": 7', '"font.size": 8'),
+        ALL_FIGURES,
+    ),
+    "the script of one rule": (
+        ("workflow_scripts/collect_scores.py", "table.assign(model", "table.copy().assign(model"),
+        SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
+    ),
+    "how files are downloaded": (
+        (f"{LIBRARY}/downloads.py", "TIMEOUT = 60", "TIMEOUT = 61"),
+        set(),
+    ),
+}  # fmt: skip
+
+# name in docs/incremental.md: (settings, the rules that rerun)
+SETTINGS = {
+    "`batch_size`": ({"batch_size": 3}, set()),
+    "`device`": ({"device": "cpu"}, set()),
+    "numbers written as 5 or 5.0": ({"images_per_shard": 5.0}, set()),
+    "a dataset that is not evaluated": (
+        {"datasets": {"other": {"kind": "scenes", "models": ["random-clip"]}}},
+        set(),
+    ),
+    "`bootstrap`": (
+        {"bootstrap": {"resamples": 201}},
+        {"summarize_scores", "compare_contenders", "summarize_waterfall"}
+        | ALL_FIGURES - {"plot_examples"},
+    ),
+    "`figures`": ({"figures": {"examples": 1}}, {"plot_examples"}),
+    "`seed`": (
+        {"seed": 5},
+        {"score_relevance", "score_baseline", "summarize_waterfall"} | SUMMARIES | ALL_FIGURES,
+    ),
+    "`baselines`, one fewer": (
+        {"evaluate": {"baselines": ["random", "empty"]}},
+        SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
+    ),
+    "`layers` of the attribution": (
+        {"attributions": {"gradient-attention": {"layers": "all"}}},
+        FROM_RELEVANCE,
+    ),
+    "`max_images`, lower by a shard": (
+        {"max_images": 10},
+        SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES - {"plot_examples"},
+    ),
+    "`images_per_shard`": ({"images_per_shard": 6}, FROM_MASKS),
+    "the dataset's `seed`": (
+        {"datasets": {"tiny": {"seed": 10}}},
+        {"render_scenes", "index_phrases"} | FROM_MASKS,
+    ),
+}
+
+
+def merged(base: dict, change: dict) -> dict:
+    """`base` with the changed keys, deeply."""
+    out = dict(base)
+    for key, value in change.items():
+        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
+        out[key] = merged(base[key], value) if nested else value
+    return out
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A fresh copy of the repository's files, with new times."""
+    target = tmp_path / "clone"
+    for name in ("Snakefile", "config.yaml", "README.md", "rules", "workflow_scripts", "profiles",
+                 "envs"):  # fmt: skip
+        source = ROOT / name
+        target.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(
+                source, target / name, ignore=shutil.ignore_patterns("__pycache__"),
+                copy_function=shutil.copyfile,
+            )  # fmt: skip
+        else:
+            shutil.copyfile(source, target / name)
+    return target
+
+
+def test_a_fresh_clone_over_the_same_results_reruns_nothing(finished, copy):
+    assert finished.planned(root=copy) == {}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_reruns_what_it_concerns(finished, copy, name):
+    (file, old, new), expected = EDITS[name]
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new, 1))
+    assert set(finished.planned(root=copy)) == expected
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_reruns_what_it_concerns(finished, name):
+    change, expected = SETTINGS[name]
+    assert set(finished.planned(config=merged(finished.config, change))) == expected
+
+
+def test_two_swapped_values_rerun(finished):
+    """Snakemake compares parameters as a set: values that trade places must still be seen."""
+    two = {"a": {"kind": "gradient_attention", "layers": 1},
+           "b": {"kind": "gradient_attention", "layers": 2}}  # fmt: skip
+    config = {**finished.config, "attributions": two, "evaluate": {"attributions": ["a", "b"]}}
+    target = "results/tiny/relevance/random-clip/{}/text_to_image/0000.parquet"
+    targets = [target.format(name) for name in two]
+    finished.snakemake(*targets, config=config)
+    assert finished.planned(*targets, config=config) == {}
+    swapped = {**config, "attributions": {"a": two["b"], "b": two["a"]}}
+    assert finished.planned(*targets, config=swapped) == {"compute_relevance": 2}
+
+
+def test_every_rule_that_makes_something_names_its_code_and_settings():
+    for path in (ROOT / "rules").glob("*.smk"):
+        for rule in re.findall(r"^rule (?:\w+):\n(?:(?: .*)?\n)*", path.read_text(), re.MULTILINE):
+            name = rule.split()[1].rstrip(":")
+            if name in ("download_source", "download_published", "fetch_checkpoint"):
+                assert "code=" not in rule, f"{name} would download again after an edit"
+            else:
+                assert "code=" in rule, name
+            assert "spec=" in rule, name
+
+
+def test_the_documentation_says_the_same():
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", (ROOT / "docs/incremental.md").read_text(), re.M)
+    documented = {name: set(re.findall(r"`(\w+)`", rules)) for name, rules in rows}
+    for name, (_, expected) in {**EDITS, **SETTINGS}.items():
+        assert documented[name] == expected, name
+
+
+def test_new_weights_in_the_same_folder_rerun_and_new_times_do_not(finished, tmp_path):
+    folder = tmp_path / "clip"
+    shutil.copytree(finished.config["models"]["random-clip"]["checkpoint"], folder)
+    config = merged(finished.config, {"models": {"moving": {"checkpoint": str(folder)}}})
+    config["datasets"]["tiny"]["models"] = ["moving"]
+    target = "results/tiny/relevance/moving/gradient-attention/text_to_image/0000.parquet"
+    finished.snakemake(target, config=config)
+    for path in folder.iterdir():
+        path.touch()
+    assert finished.planned(target, config=config) == {}
+    save_checkpoint(folder, ["in this image i can see"], seed=7)
+    expected = {"fetch_checkpoint": 1, "compute_relevance": 1}
+    assert finished.planned(target, config=config) == expected
