@@ -115,11 +115,11 @@ def source_spec(wildcards):
 
 def checkpoint_spec(wildcards):
     """A hub checkpoint is its revision; a local folder is its content, whatever its files' times."""
-    checkpoint, revision = (MODELS[wildcards.model][key] for key in ("checkpoint", "revision"))
+    model = MODELS[wildcards.model]
     content = None
-    if revision is None:
-        content = digest_folder(checkpoint, "data/models/.digests.json")
-    return spec_of(checkpoint=checkpoint, revision=revision, content=content)
+    if model["revision"] is None:
+        content = digest_folder(model["checkpoint"], "data/models/.digests.json")
+    return spec_of(checkpoint=model["checkpoint"], revision=model["revision"], content=content)
 
 
 def scenes_spec(wildcards):
