@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
@@ -76,6 +77,7 @@ def relevance_code(wildcards):
     return code_of("compute_relevance", f"clip_grounding.attribution.{kind}")
 
 
+@cache
 def shards_of(dataset):
     return list_shards(
         DATASETS[dataset]["image_count"], CONFIG["images_per_shard"], CONFIG["max_images"]
@@ -84,7 +86,8 @@ def shards_of(dataset):
 
 def shard_span(dataset, shard):
     """First image rank of a shard and the one after its last."""
-    return next([start, stop] for name, start, stop in shards_of(dataset) if name == shard)
+    _, start, stop = shards_of(dataset)[int(shard)]
+    return [start, stop]
 
 
 def shard_files(pattern, dataset):

@@ -8,7 +8,7 @@ rule compute_relevance:
     output: results/x.parquet
     reason: Params have changed since last execution: Union of exclusive params before and now \
 across all output: before: '{"attribution":{"layers":"last"},"span":[0,5]}' now: \
-'{"attribution":{"layers":"all"},"span":[0,5]}' 
+'{"attribution":{"layers":"all"},"span":[0,5]}'
     wildcards: dataset=tiny
 
 rule compute_relevance:
@@ -16,7 +16,7 @@ rule compute_relevance:
     output: results/y.parquet
     reason: Params have changed since last execution: Union of exclusive params before and now \
 across all output: before: '{"attribution":{"layers":"last"},"span":[0,5]}' now: \
-'{"attribution":{"layers":"all"},"span":[0,5]}' 
+'{"attribution":{"layers":"all"},"span":[0,5]}'
 
 localrule score_relevance:
     output: results/z.parquet

@@ -52,6 +52,7 @@ def edit(house, name, old, new):
 
 
 def of(house, *modules):
+    fingerprint.cache_clear()
     return fingerprint(house / "score.py", modules)
 
 

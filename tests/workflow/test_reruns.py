@@ -8,6 +8,7 @@ import re
 import shutil
 
 import pytest
+from conftest import save_checkpoint
 from workflows import ROOT
 
 pytestmark = pytest.mark.workflow
@@ -188,8 +189,11 @@ def test_the_documentation_says_the_same():
 def test_new_weights_in_the_same_folder_rerun_and_new_times_do_not(finished, tmp_path):
     folder = tmp_path / "clip"
     shutil.copytree(finished.config["models"]["random-clip"]["checkpoint"], folder)
-    config = merged(finished.config, {"models": {"moving": {"checkpoint": str(folder)}}})
-    config["datasets"]["tiny"]["models"] = ["moving"]
+    moving = {
+        "models": {"moving": {"checkpoint": str(folder)}},
+        "datasets": {"tiny": {"models": ["moving"]}},
+    }
+    config = merged(finished.config, moving)
     target = "results/tiny/relevance/moving/gradient-attention/text_to_image/0000.parquet"
     finished.snakemake(target, config=config)
     for path in folder.iterdir():

@@ -1,5 +1,6 @@
 """Files that appear only when they are whole, and their digests."""
 
+import glob
 import hashlib
 import os
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        leftover.unlink(missing_ok=True)  # of a job that was killed: no two write the same file
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary

@@ -8,7 +8,7 @@ docstrings: a reworded comment or a reformatted line is the same code.
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,14 +24,15 @@ NUMERIC_LIBRARIES = {
 """Imports whose version can change numbers, with the package that they come in."""
 
 
-def fingerprint(script: str | Path, modules: Iterable[str] = ()) -> str:
+@lru_cache(maxsize=256)
+def fingerprint(script: Path, modules: tuple[str, ...] = ()) -> str:
     """Describe the code that a script runs.
 
     Parameters
     ----------
-    script : str or Path
-        The script, beside the library's folder.
-    modules : iterable of str
+    script : Path
+        The script, beside the library's folder. Its fingerprint is taken once per process.
+    modules : tuple of str
         Library modules that it loads by name, which no import statement shows.
 
     Returns
@@ -40,7 +41,6 @@ def fingerprint(script: str | Path, modules: Iterable[str] = ()) -> str:
         Canonical JSON: module to definition to hash, and major.minor of `NUMERIC_LIBRARIES`
         that the modules import. Equal for equal code.
     """
-    script = Path(script)
     code, libraries = {script.name: hash_definitions(script)}, set(_imports(script))
     pending = [*libraries, *modules]
     while pending:
