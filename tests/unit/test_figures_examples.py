@@ -9,12 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 from pycocotools import mask as coco_mask
 
 from clip_grounding.figures.captions import LINE_HEIGHT, caption_height, draw_caption, wrap_words
 from clip_grounding.figures.examples import choose_examples, gather_examples
-from clip_grounding.figures.overlays import image_relevance, overlay
+from clip_grounding.figures.overlays import overlay
 from clip_grounding.figures.pages import draw_examples
 from clip_grounding.figures.style import add_axes, house_style, save_figure
 
@@ -143,13 +142,6 @@ def test_chosen_phrases_are_of_different_images():
 def test_phrases_without_a_score_are_not_chosen():
     assert choose_examples(scores_of([np.nan, 0.5, np.nan]), 6)["narrative"].tolist() == [1]
     assert choose_examples(scores_of([np.nan]), 6).empty
-
-
-def test_a_map_is_upsampled_bilinearly_onto_the_square_and_loses_its_padding():
-    grid = np.random.default_rng(0).random((7, 7), dtype=np.float32)
-    square = np.asarray(Image.fromarray(grid).resize((120, 120), Image.Resampling.BILINEAR))
-    np.testing.assert_allclose(image_relevance(grid, 80, 120), square[20:100], atol=1e-5)
-    np.testing.assert_allclose(image_relevance(grid, 120, 81), square[:, 19:100], atol=1e-5)
 
 
 def test_a_flat_map_has_one_colour():

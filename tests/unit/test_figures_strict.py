@@ -6,132 +6,31 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from charts import (
+    BOOTSTRAP,
+    DIRECTIONS,
+    HOW,
+    TEN,
+    boxes_of,
+    chance_lines,
+    curves_of,
+    draw_all,
+    line_of,
+    scores_of,
+    summary_of,
+    waterfall_of,
+)
 from matplotlib.colors import to_hex
-from score_tables import phrase_keys, phrase_tables, score_table
 
 from clip_grounding import waterfall as steps_of
 from clip_grounding.figures.area import EDGES, FEWEST_IMAGES, average_by_area, draw_area
 from clip_grounding.figures.bars import draw_scores
-from clip_grounding.figures.curves import CHANCE_LOOKS
 from clip_grounding.figures.slices import MARKERS, ROWS, draw_slices
-from clip_grounding.figures.style import COLORS, LABELS, house_style, save_figure
+from clip_grounding.figures.style import COLORS, LABELS, save_figure
 from clip_grounding.figures.thresholds import average_curves, draw_thresholds
 from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
 from clip_grounding.slices import SLICES
 from clip_grounding.strict import LEVELS
-from clip_grounding.summary import add_published, summarize
-
-HOW = "gradient-attention"
-TEN = [f"openai-vit-l14-at-{size}-pixels" for size in range(10)]
-DIRECTIONS = ["text_to_image", "image_to_text"]
-BASELINES = [("baseline", kind, "none") for kind in ("random", "empty", "center")]
-BOOTSTRAP = {"resamples": 20, "confidence": 0.95, "seed": 0}
-
-
-def scores_of(models, n_images=60):
-    """Scores of every contender; the centre has none image to text, as in a run."""
-    own = [(m, HOW, prompt) for m in models for prompt in ("matched", "null", "mismatched")]
-    scores = score_table(phrase_keys(n_images), [*BASELINES, *own])
-    area = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
-    is_empty = scores["attribution"] == "empty"
-    scores = scores.assign(area=area, ap=scores["ap"].where(~is_empty, area))
-    return scores[(scores["attribution"] != "center") | (scores["direction"] == DIRECTIONS[0])]
-
-
-def summary_of(models, n_images=60):
-    phrases, narratives = phrase_tables(phrase_keys(n_images))
-    summary = summarize(scores_of(models, n_images), phrases, narratives, **BOOTSTRAP)
-    return add_published(summary, [["text_to_image", "baseline", "random", "none", 0.3]])
-
-
-def curves_of(models, directions=DIRECTIONS):
-    generator = np.random.default_rng(0)
-    tables = []
-    for model in models:
-        for direction in directions:
-            rows = pd.MultiIndex.from_product(
-                [range(40), ["matched", "mismatched", "null"], LEVELS.astype(np.float32)],
-                names=["image_id", "prompt", "level"],
-            ).to_frame(index=False)
-            rows["n_phrases"] = 1 + rows["image_id"] % 3
-            rows["iou_sum"] = rows["n_phrases"] * generator.random(len(rows)) / 2
-            tables.append(((model, HOW, direction), rows))
-    return tables
-
-
-def waterfall_of(models):
-    generator = np.random.default_rng(0)
-    tables = []
-    for model in models:
-        for direction, steps in steps_of.STEPS.items():
-            keys = phrase_keys(30)
-            table = keys.merge(pd.DataFrame({"prompt": ["matched", "null"]}), how="cross")
-            table = table.merge(pd.DataFrame({"step": steps}), how="cross")
-            tables.append(
-                ((model, HOW, direction), table.assign(score=generator.random(len(table))))
-            )
-    return steps_of.summarize_waterfall(tables, **BOOTSTRAP)
-
-
-def only(table, direction):
-    return table if direction is None else table[table["direction"] == direction]
-
-
-def draw_all(models, direction=None):
-    """Every chart of a run, by its file's name."""
-    summary = only(summary_of(models), direction)
-    area = average_by_area(only(scores_of(models), direction), models[0], HOW, **BOOTSTRAP)
-    curves = average_curves(
-        curves_of(models, DIRECTIONS if direction is None else [direction]), **BOOTSTRAP
-    )
-    return {
-        "scores": draw_scores(summary, models, [HOW], 0.95, protocol="poster"),
-        "strict": draw_scores(summary, models, [HOW], 0.95, protocol="strict"),
-        "area": draw_area(area, models[0], HOW, 0.95),
-        "slices": draw_slices(summary, models[0], HOW, 0.95),
-        "thresholds": draw_thresholds(curves, summary, 0.95),
-        "waterfall": draw_waterfall(only(waterfall_of(models), direction), models[0], HOW, 0.95),
-    }
-
-
-def visible_labels(axis, limits):
-    low, high = sorted(limits)
-    ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)
-    return [label for place, label in ticks if low <= place <= high]
-
-
-def boxes_of(figure):
-    """Every text that is drawn, with where it is."""
-    canvas = FigureCanvasAgg(figure)
-    with house_style():
-        canvas.draw()
-        renderer = canvas.get_renderer()
-        texts = [*figure.texts, *(t for legend in figure.legends for t in legend.get_texts())]
-        for axes in figure.axes:
-            texts += [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes._left_title]
-            texts += visible_labels(axes.xaxis, axes.get_xlim())
-            texts += visible_labels(axes.yaxis, axes.get_ylim())
-        return [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text()]
-
-
-def line_of(axes, contender):
-    """The curve of a contender: its x and its y."""
-    lines = [
-        line
-        for line in axes.lines
-        if to_hex(line.get_color()) == COLORS[contender].lower() and line.get_marker() != "<"
-    ]
-    (line,) = lines
-    return line.get_xdata(), line.get_ydata()
-
-
-def chance_lines(axes):
-    return [
-        line
-        for line in axes.lines
-        if line.get_color() == CHANCE_LOOKS["color"] and line.get_linestyle() in (":", "--")
-    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pycocotools import mask as coco_mask
 
-from clip_grounding.figures.overlays import image_relevance
+from clip_grounding.strict import upsample_to_image
 
 PROMPTS = ("matched", "null")
 KEY = ["narrative", "phrase"]
@@ -131,7 +131,7 @@ def gather_examples(
             for prompt in PROMPTS:
                 found = maps["text_to_image"].loc[(*key, prompt)]
                 grid = found["relevance"].reshape(found["grid_height"], found["grid_width"])
-                patches[prompt] = image_relevance(grid, *size)
+                patches[prompt] = upsample_to_image(grid, *size)
         if "image_to_text" in maps:
             found = maps["image_to_text"].loc[(*key, "matched")]
             tokens = np.stack([found["token_starts"], found["token_ends"]], axis=1)

@@ -5,34 +5,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patheffects import Normal, Stroke
 
-from clip_grounding.poster import upsample
-from clip_grounding.preprocessing import square_padding
-
 HEAT = colormaps["viridis"]
 """Perceptually uniform, and the same to colour-blind eyes and in grey print."""
 
 _OPACITY = 0.65
-
-
-def image_relevance(grid: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bring a map of patches to the image's own scale, without the padding.
-
-    CLIP saw the image padded to a square. The map is upsampled bilinearly onto that
-    square and the padding is cut away.
-
-    Parameters
-    ----------
-    grid : ndarray of float32, shape (rows, columns)
-    height, width : int
-        Of the image, in pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width)
-    """
-    rows, columns = square_padding(height, width)
-    square = upsample(grid[None], max(height, width))[0]
-    return square[rows : rows + height, columns : columns + width]
 
 
 def overlay(image: np.ndarray, relevance: np.ndarray) -> np.ndarray:
