@@ -50,3 +50,12 @@ def test_each_rule_is_listed_with_its_cause_and_the_number_of_jobs():
 
 def test_an_empty_plan_has_nothing_to_say():
     assert explain_plan("Nothing to be done (all requested files are present).") == []
+
+
+def test_a_job_from_before_its_code_was_on_record_is_explained():
+    plan = (
+        "rule render_scenes:\n    reason: Params have changed since last execution: Union of "
+        "exclusive params before and now across all output: before: <nothing exclusive> now: "
+        "'{\"libraries\":{}}' \n"
+    )
+    assert explain_plan(plan) == ["render_scenes (1 job): nothing is on record of its code"]

@@ -93,6 +93,10 @@ SETTINGS = {
         {"evaluate": {"baselines": ["random", "empty"]}},
         SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
     ),
+    "`directions`, one fewer": (
+        {"evaluate": {"directions": ["text_to_image"]}},
+        {"summarize_waterfall"} | SUMMARIES | ALL_FIGURES,
+    ),
     "`layers` of the attribution": (
         {"attributions": {"gradient-attention": {"layers": "all"}}},
         FROM_RELEVANCE,
@@ -153,6 +157,17 @@ def test_an_edit_reruns_what_it_concerns(finished, copy, name):
 def test_a_setting_reruns_what_it_concerns(finished, name):
     change, expected = SETTINGS[name]
     assert set(finished.planned(config=merged(finished.config, change))) == expected
+
+
+def test_another_attribution_adds_its_own_jobs_and_the_summaries(finished):
+    change = {
+        "attributions": {"all-layers": {"kind": "gradient_attention", "layers": "all"}},
+        "evaluate": {"attributions": ["gradient-attention", "all-layers"]},
+    }
+    planned = finished.planned(config=merged(finished.config, change))
+    own = {"compute_relevance": 6, "score_relevance": 6, "score_waterfall": 6, "plot_examples": 1}
+    assert {rule: planned.get(rule) for rule in own} == own
+    assert set(planned) == set(own) | SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES
 
 
 def test_two_swapped_values_rerun(finished):

@@ -63,9 +63,11 @@ def _explain_params(before: list[dict], now: list[dict]) -> Iterator[str]:
             next((part for part in parts if ("libraries" in part) == is_code), None)
             for parts in (before, now)
         )
-        if old is None or new is None:
+        if new is None:
             continue
-        if is_code:
+        if old is None:
+            yield f"nothing is on record of its {'code' if is_code else 'settings'}"
+        elif is_code:
             yield from explain_change(json.dumps(old), json.dumps(new))
         else:
             yield from _explain_settings(old, new)
