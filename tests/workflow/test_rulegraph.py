@@ -4,13 +4,9 @@ To accept a change: python tests/workflow/test_rulegraph.py
 """
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from workflows import Run
 
 pytestmark = pytest.mark.workflow
