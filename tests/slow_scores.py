@@ -42,7 +42,7 @@ def slow_text_to_image(grid, region, void):
         "poster_iou": poster,
         "ap": average_precision_score(inside, values),
         "iou": (predicted & inside).sum() / (predicted | inside).sum(),
-        "pointing": inside[values == values.max()].mean(),
+        "pointing": inside[values >= values.max() * (1 - 1e-6)].mean(),  # torch's plateaus waver
         "mass": values[inside].sum() / values.sum(),
         "area": inside.mean(),
         "region_area": region.mean(),

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from pycocotools import mask as coco_mask
 
 from clip_grounding import poster
@@ -99,6 +100,18 @@ def test_flat_token_relevance_predicts_nothing_and_is_flagged(relevance):
     assert degenerate
     assert not foreground.any()
     assert foreground.shape == relevance.shape
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 10_000))
+def test_the_resized_truth_is_pillows_of_the_whole_square(height, width, seed):
+    generator = np.random.default_rng(seed)
+    region = np.zeros((height * 5, width * 5), dtype=bool)
+    rows, columns = (np.sort(generator.integers(0, side + 1, 2)) for side in region.shape)
+    region[slice(*rows), slice(*columns)] = generator.random() < 0.9
+    region &= generator.random(region.shape) < generator.choice([0.9, 1])
+    padded = poster.pad_to_square(region.astype(np.uint8) * np.uint8(255))
+    whole = Image.fromarray(padded).resize((224, 224), Image.Resampling.BICUBIC)
+    np.testing.assert_array_equal(poster.region_truth(region), np.asarray(whole) == 255)
 
 
 def test_small_regions_vanish_when_resized():

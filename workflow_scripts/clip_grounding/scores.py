@@ -193,7 +193,8 @@ def _read_regions(masks: pd.DataFrame) -> _Regions:
     pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
     for row in masks.itertuples():
         size = [row.height, row.width]
-        region = coco_mask.decode({"size": size, "counts": row.counts}).astype(bool)
+        code = {"size": size, "counts": row.counts}
+        region = np.ascontiguousarray(coco_mask.decode(code)).view(bool)
         if row.mask == VOID_MASK:
             void = np.flatnonzero(region)
             continue

@@ -49,9 +49,12 @@ def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     for axis, size, padding in zip(
         (1, 0), (width, height), reversed(square_padding(height, width)), strict=True
     ):
-        weights = linear_weights(grid.shape[axis], size + 2 * padding)
+        low, high, share = linear_weights(grid.shape[axis], size + 2 * padding)
+        # Beyond the outermost patch centres the map is level: rounding must not tilt it, or the
+        # pointing game would be decided by the last digit.
+        share = np.where(low == high, np.float32(0), share)
         inner = slice(padding, padding + size)
-        grid = interpolate(grid, axis, *(part[inner] for part in weights))
+        grid = interpolate(grid, axis, low[inner], high[inner], share[inner])
     return grid
 
 
@@ -114,11 +117,11 @@ def open_map(values: np.ndarray, void: np.ndarray) -> ImageMap:
     histogram = np.bincount(bins, minlength=N_FINE)
     at_top = values == highest
     n_highest = np.count_nonzero(at_top)
-    positive = np.maximum(values, 0).sum(dtype=np.float64)
+    positive = _positive_sum(values)
     if len(void):
         histogram -= np.bincount(bins[void], minlength=N_FINE)
         n_highest -= np.count_nonzero(at_top[void])
-        positive -= np.maximum(values[void], 0).sum(dtype=np.float64)
+        positive -= _positive_sum(values[void])
     return ImageMap(values, bins, histogram, n_valid, n_highest, highest, positive)
 
 
@@ -145,7 +148,7 @@ def score_regions(image_map: ImageMap, regions: list[np.ndarray]) -> dict[str, n
     outside = image_map.histogram - inside
     own_values = [image_map.values[region] for region in regions]
     tops = np.array([np.count_nonzero(values == image_map.highest) for values in own_values])
-    own = np.array([np.maximum(values, 0).sum(dtype=np.float64) for values in own_values])
+    own = np.array([_positive_sum(values) for values in own_values])
     return {
         "ap": average_precision(inside, outside),
         "iou": otsu_iou(inside, outside),
@@ -181,8 +184,7 @@ def score_tokens(relevance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     predicted = relevance > otsu_thresholds(relevance[None])[0]
     levels = ranks[0] + LEVELS.astype(np.float32) * (ranks[-1] - ranks[0])
     levels[-1] = ranks[-1]  # whatever the rounding
-    positive = np.maximum(relevance, 0).sum(dtype=np.float64)
-    own = np.maximum(relevance[truth], 0).sum(dtype=np.float64)
+    positive, own = _positive_sum(relevance), _positive_sum(relevance[truth])
     return {
         "ap": average_precision(inside, outside)[0],
         "iou": (predicted & truth).sum() / (predicted | truth).sum(),
@@ -192,6 +194,11 @@ def score_tokens(relevance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         "area": area,
         "curve": iou_curve(inside, outside, np.searchsorted(ranks, levels))[0],
     }
+
+
+def _positive_sum(values: np.ndarray) -> float:
+    """Sum of the positive values, in double precision."""
+    return np.maximum(values, 0).sum(dtype=np.float64)
 
 
 def _flat_scores(area: np.ndarray) -> dict[str, np.ndarray]:
