@@ -4,8 +4,7 @@
 rule index_phrases:
     """List the dataset's narratives and phrases with the segments that they name."""
     input:
-        narratives="data/{dataset}/narratives.json",
-        panoptic="data/{dataset}/panoptic.zip",
+        unpack(index_inputs),
     output:
         narratives="results/{dataset}/narratives.parquet",
         phrases="results/{dataset}/phrases.parquet",
@@ -29,9 +28,7 @@ rule index_phrases:
 rule rasterize_masks:
     """Rasterise the distinct regions that the phrases of one shard name."""
     input:
-        narratives="results/{dataset}/narratives.parquet",
-        phrases="results/{dataset}/phrases.parquet",
-        panoptic="data/{dataset}/panoptic.zip",
+        unpack(masks_inputs),
     output:
         masks="results/{dataset}/masks/{shard}.parquet",
     params:

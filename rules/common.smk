@@ -19,7 +19,6 @@ REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 
 from clip_grounding import published_files
-from clip_grounding.checkpoints import digest_folder
 from clip_grounding.config import validate_config
 from clip_grounding.errors import InputError
 from clip_grounding.fingerprint import fingerprint
@@ -110,21 +109,6 @@ def contenders_of(dataset):
 # Settings and inputs of the jobs, stage by stage.
 
 
-def source_spec(wildcards):
-    """Where a file comes from and what is known of it: the config's entry without the suffix."""
-    key, _, _ = wildcards.source.partition(".")
-    return spec_of(**DATASETS[wildcards.dataset][key])
-
-
-def checkpoint_spec(wildcards):
-    """A hub checkpoint is its revision; a local folder is its content, whatever its files' times."""
-    model = MODELS[wildcards.model]
-    content = None
-    if model["revision"] is None:
-        content = digest_folder(model["checkpoint"], "data/models/.digests.json")
-    return spec_of(checkpoint=model["checkpoint"], revision=model["revision"], content=content)
-
-
 def scenes_spec(wildcards):
     dataset = DATASETS[wildcards.dataset]
     return spec_of(image_count=dataset["image_count"], seed=dataset["seed"], split=dataset["split"])
@@ -134,11 +118,27 @@ def training_spec(wildcards):
     return spec_of(**MODELS[wildcards.model])
 
 
+def index_inputs(wildcards):
+    return {name: source_file(wildcards.dataset, name) for name in ("narratives", "panoptic")}
+
+
 def index_spec(wildcards):
     dataset = DATASETS[wildcards.dataset]
     return spec_of(
-        dataset=wildcards.dataset, split=dataset["split"], image_count=dataset["image_count"]
+        dataset=wildcards.dataset,
+        split=dataset["split"],
+        image_count=dataset["image_count"],
+        sources=source_content(wildcards.dataset, "narratives", "panoptic"),
     )
+
+
+def masks_inputs(wildcards):
+    results = f"results/{wildcards.dataset}"
+    return {
+        "narratives": f"{results}/narratives.parquet",
+        "phrases": f"{results}/phrases.parquet",
+        "panoptic": source_file(wildcards.dataset, "panoptic"),
+    }
 
 
 def masks_spec(wildcards):
@@ -146,6 +146,7 @@ def masks_spec(wildcards):
         dataset=wildcards.dataset,
         split=DATASETS[wildcards.dataset]["split"],
         span=shard_span(wildcards.dataset, wildcards.shard),
+        sources=source_content(wildcards.dataset, "panoptic"),
     )
 
 
@@ -155,28 +156,32 @@ def relevance_spec(wildcards):
         split=DATASETS[wildcards.dataset]["split"],
         span=shard_span(wildcards.dataset, wildcards.shard),
         model=wildcards.model,
+        weights=checkpoint_content(wildcards.model),
         attribution=ATTRIBUTIONS[wildcards.attribution],
         direction=wildcards.direction,
         precision=CONFIG["precision"],
+        sources=source_content(wildcards.dataset, "images"),
     )
 
 
 def relevance_inputs(wildcards):
     """Tables and files of a relevance job; only image_to_text needs the regions."""
+    results = f"results/{wildcards.dataset}"
     inputs = {
-        "narratives": "results/{dataset}/narratives.parquet",
-        "phrases": "results/{dataset}/phrases.parquet",
-        "images": "data/{dataset}/images.zip",
-        "checkpoint": "data/models/{model}/manifest.json",
+        "narratives": f"{results}/narratives.parquet",
+        "phrases": f"{results}/phrases.parquet",
+        "images": source_file(wildcards.dataset, "images"),
+        "checkpoint": checkpoint_file(wildcards.model),
     }
     if wildcards.direction == "image_to_text":
-        inputs["masks"] = "results/{dataset}/masks/{shard}.parquet"
-    return {name: path.format(**wildcards) for name, path in inputs.items()}
+        inputs["masks"] = f"{results}/masks/{wildcards.shard}.parquet"
+    return inputs
 
 
 def score_spec(wildcards):
     return spec_of(
         dataset=wildcards.dataset,
+        weights=checkpoint_content(wildcards.model),
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
         seed=CONFIG["seed"],
@@ -188,9 +193,14 @@ def baseline_spec(wildcards):
         dataset=wildcards.dataset,
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
+        weights=checkpoint_content(first_model(wildcards.dataset)),
         baseline=wildcards.attribution,
         seed=CONFIG["seed"],
     )
+
+
+def first_model(dataset):
+    return DATASETS[dataset]["models"][0]
 
 
 def truth_inputs(wildcards):
@@ -199,13 +209,13 @@ def truth_inputs(wildcards):
     The checkpoint gives the tokens and the patch grid. A baseline has none of its own: it
     uses those of the dataset's first model.
     """
-    model = getattr(wildcards, "model", DATASETS[wildcards.dataset]["models"][0])
+    model = getattr(wildcards, "model", first_model(wildcards.dataset))
     results = f"results/{wildcards.dataset}"
     return {
         "narratives": f"{results}/narratives.parquet",
         "phrases": f"{results}/phrases.parquet",
         "masks": f"{results}/masks/{wildcards.shard}.parquet",
-        "checkpoint": f"data/models/{model}/manifest.json",
+        "checkpoint": checkpoint_file(model),
     }
 
 
@@ -256,6 +266,7 @@ def published_means(dataset):
 def waterfall_spec(wildcards):
     return spec_of(
         dataset=wildcards.dataset,
+        weights=checkpoint_content(wildcards.model),
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
     )
@@ -325,16 +336,18 @@ def area_spec(wildcards):
 def examples_spec(wildcards):
     return spec_of(
         split=DATASETS[wildcards.dataset]["split"],
+        sources=source_content(wildcards.dataset, "images"),
         directions=DIRECTIONS,
         examples=CONFIG["figures"]["examples"],
     )
 
 
 def examples_inputs(wildcards):
-    """The first shard's regions, and its relevance maps and scores in every direction."""
+    """The images, and the first shard's regions, relevance maps and scores in every direction."""
     shard = shards_of(wildcards.dataset)[0].name
     path = f"results/{{dataset}}/{{kind}}/{{model}}/{{attribution}}/{{direction}}/{shard}.parquet"
     return {
+        "images": source_file(wildcards.dataset, "images"),
         "masks": f"results/{wildcards.dataset}/masks/{shard}.parquet",
         **{
             kind: [path.format(**wildcards, kind=kind, direction=name) for name in DIRECTIONS]

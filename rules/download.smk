@@ -1,12 +1,21 @@
 """What comes from elsewhere: a png dataset's three files, and the checkpoints of models.
 
-Both rules are local: a cluster's compute nodes often have no network.
+These rules are local: a cluster's compute nodes often have no network.
 """
+
+
+rule fetch:
+    """Bring all that the evaluation needs from elsewhere; the rest of it needs no network."""
+    localrule: True
+    input:
+        downloads_of(CONFIG["dataset"]),
 
 
 rule download_source:
     """Download a file of a png dataset, or link to it on this machine, and check it."""
     localrule: True
+    input:
+        unpack(source_inputs),
     output:
         file="data/{dataset}/{source}",
     params:

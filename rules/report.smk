@@ -43,7 +43,6 @@ rule plot_examples:
         unpack(examples_inputs),
         narratives="results/{dataset}/narratives.parquet",
         phrases="results/{dataset}/phrases.parquet",
-        images="data/{dataset}/images.zip",
     output:
         report(
             "results/{dataset}/figures/examples/{model}/{attribution}.pdf",

@@ -1,60 +1,137 @@
-"""A web server on 127.0.0.1 for tests: it answers what the test says and notes what was asked."""
+"""A web server on 127.0.0.1 for tests: it answers, and fails, as the test says."""
 
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 
 @dataclass
 class Answer:
-    """A response; `headers` overrule the body's own Content-Length, None leaves it out."""
+    """A response; `headers` overrule the body's own Content-Length, None leaves one out.
+
+    `ranges` answers Range (and If-Range, by the ETag in `headers`) as servers do. The connection
+    is closed after `cut` bytes of the body, goes silent after `stall` bytes, or is closed without
+    a word if `status` is 0.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str | None] = field(default_factory=dict)
+    ranges: bool = False
+    cut: int | None = None
+    stall: int | None = None
+
+
+@dataclass
+class Request:
+    """A request that the server has had, and the bytes of body that it sent."""
+
+    method: str
+    path: str
+    range: str | None
+    sent: int = 0
 
 
 @dataclass
 class Server:
-    """A running server: its address and the requests so far, as (method, path)."""
+    """A running server: its address and the requests so far."""
 
     url: str
-    requests: list[tuple[str, str]]
+    log: list[Request] = field(default_factory=list)
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """The requests as (method, path)."""
+        return [(request.method, request.path) for request in self.log]
+
+    @property
+    def sent(self) -> int:
+        """Bytes of body sent in all."""
+        return sum(request.sent for request in self.log)
+
+
+def shop(body: bytes, etag: str = '"v1"', **behaviour) -> Answer:
+    """An answer of a server that does everything right: Range, If-Range and ETag."""
+    return Answer(body, headers={"ETag": etag}, ranges=True, **behaviour)
 
 
 @contextmanager
-def serve(answers: dict[str, bytes | Answer]) -> Iterator[Server]:
-    """Serve `answers` by path, without the query; 404 for any other path."""
+def serve(answers: dict[str, bytes | Answer | list[Answer]]) -> Iterator[Server]:
+    """Serve `answers` by path, without the query; 404 for any other path.
+
+    Of a list, every request takes the next answer, and the last one stays.
+    """
+    closing = Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            server.requests.append((self.command, self.path))
-            answer = answers.get(self.path.partition("?")[0], Answer(b"not here", status=404))
+            path = self.path.partition("?")[0]
+            request = Request(self.command, self.path, self.headers.get("Range"))
+            server.log.append(request)
+            answer = answers.get(path, Answer(b"not here", status=404))
+            if isinstance(answer, list):
+                answer = answer.pop(0) if len(answer) > 1 else answer[0]
             if isinstance(answer, bytes):
                 answer = Answer(answer)
-            self.send_response(answer.status)
-            headers = {"Content-Length": str(len(answer.body)), **answer.headers}
+            if answer.status == 0:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            status, headers, body = self.select(answer)
+            self.send_response(status)
             for name, value in headers.items():
                 if value is not None:
                     self.send_header(name, value)
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(answer.body)
+                self.send_body(answer, body, request)
 
         do_HEAD = do_GET  # noqa: N815 (the name that http.server calls)
+
+        def select(self, answer):
+            """Status, headers and body, of the part that was asked for."""
+            body, headers = answer.body, {}
+            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+            other = self.headers.get("If-Range", answer.headers.get("ETag"))
+            if not (answer.ranges and asked and other == answer.headers.get("ETag")):
+                return answer.status, {"Content-Length": str(len(body)), **answer.headers}, body
+            start, stop = int(asked[1]), min(int(asked[2] or len(body)) + 1, len(body))
+            if start >= len(body):
+                return 416, {"Content-Range": f"bytes */{len(body)}", "Content-Length": "0"}, b""
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(body)}"
+            headers["Content-Length"] = str(stop - start)
+            return 206, {**headers, **answer.headers}, body[start:stop]
+
+        def send_body(self, answer, body, request):
+            limit = min(n for n in (answer.cut, answer.stall, len(body)) if n is not None)
+            try:
+                for start in range(0, limit, 1 << 16):
+                    part = body[start : min(start + (1 << 16), limit)]
+                    self.wfile.write(part)
+                    request.sent += len(part)
+            except OSError:
+                return  # the other side has hung up
+            if answer.stall is not None and limit < len(body):
+                closing.wait(60)
+            if limit < len(body):
+                self.close_connection = True
 
         def log_message(self, *_):
             pass  # requests are noted in the server
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server = Server(f"http://127.0.0.1:{httpd.server_port}", [])
+    httpd.daemon_threads = True
+    server = Server(f"http://127.0.0.1:{httpd.server_port}")
     thread = Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield server
     finally:
+        closing.set()
         httpd.shutdown()
         httpd.server_close()
         thread.join()

@@ -2,8 +2,8 @@
 
 import json
 
-from clip_grounding.downloads import download
+from clip_grounding.downloads.files import download
 from clip_grounding.logs import start_log
 
 start_log(snakemake.log[0])
-download(json.loads(snakemake.params.spec)["url"], snakemake.output.file)
+download([json.loads(snakemake.params.spec)["url"]], snakemake.output.file)

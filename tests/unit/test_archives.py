@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -169,3 +170,41 @@ def test_invalid_json_is_refused_with_its_line(tmp_path):
     with open_panoptic(path, "val2017") as panoptic, pytest.raises(InputError) as refusal:
         panoptic.annotations()
     assert "panoptic_val2017.json: invalid JSON at line 3" in str(refusal.value)
+
+
+def declare_size(path, size):
+    """Have the zip's directory declare another unpacked size of its first member."""
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 24 : entry + 28] = size.to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+
+
+def test_a_member_that_declares_a_huge_size_is_refused(tmp_path):
+    path = write_panoptic(tmp_path / "panoptic.zip", {}, b"{}" + b" " * 1000)
+    declare_size(path, 4_000_000_000)
+    with open_panoptic(path, "val2017") as archive, pytest.raises(InputError) as refusal:
+        archive.annotations()
+    assert "would unpack" in str(refusal.value)
+    assert "to 4,000,000,000: this is not the published archive" in str(refusal.value)
+
+
+def test_a_png_that_declares_billions_of_pixels_is_refused(tmp_path):
+    header = bytearray(encode(np.zeros((2, 2, 3), np.uint8)))
+    header[16:24] = (60_000).to_bytes(4, "big") * 2
+    header[29:33] = zlib.crc32(bytes(header[12:29])).to_bytes(4, "big")
+    path = write_panoptic(tmp_path / "panoptic.zip", {PNG: bytes(header)})
+    with (
+        open_panoptic(path, "val2017") as archive,
+        pytest.raises(InputError, match="declares more than 80,000,000 pixels"),
+    ):
+        archive.segments(139)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../escape", "a/../../b", "..\\b", "C:\\b"])
+def test_an_archive_with_names_that_point_outside_is_refused(tmp_path, name):
+    path = tmp_path / "images.zip"
+    path.write_bytes(make_zip({"val2017/a.png": b"", name: b"x"}))
+    with pytest.raises(InputError, match="points outside of the archive"):
+        open_images(path, "val2017")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["images.zip"]

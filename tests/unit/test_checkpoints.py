@@ -56,23 +56,31 @@ def make_folder(folder, files):
 
 
 def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != ".manifest.json")
 
 
 def without(files, *names):
     return {name: data for name, data in files.items() if name not in names}
 
 
-def hub_answers(files):
-    """What the hub answers for a repository: its file tree, and each file at the commit."""
+def hub_answers(files, large=()):
+    """What the hub answers for a repository: its file tree, and each file at the commit.
+
+    Of files named in `large` (a mapping to their sha256) the tree tells the checksum.
+    """
     tree = [
         {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+        | (
+            {"lfs": {"oid": large[name], "size": len(data), "pointerSize": 1}}
+            if name in large
+            else {}
+        )
         for name, data in files.items()
     ]
     answers = {f"/api/models/owner/clip/tree/{COMMIT}": json.dumps(tree).encode()}
     for name, data in files.items():
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}
-        answers[f"/owner/clip/resolve/{COMMIT}/{name}"] = Answer(data, headers=headers)
+        answers[f"/owner/clip/resolve/{COMMIT}/{name}"] = Answer(data, headers=headers, ranges=True)
     return answers
 
 
@@ -216,6 +224,46 @@ def test_a_hub_checkpoint_is_fetched_with_what_inference_needs(tmp_path, weights
     assert not fetched & {"README.md", "tf_model.h5", "model.onnx"}
 
 
+def test_a_checkpoint_that_is_here_is_checked_and_not_fetched_again(tmp_path):
+    manifest = tmp_path / "model" / "manifest.json"
+    with serve(hub_answers(WHOLE)) as server:
+        fetch_from_hub(server.url, tmp_path / "model")
+        before, written = len(server.log), manifest.read_text()
+        manifest.unlink()  # as Snakemake does before it runs a job again
+        done = fetch_from_hub(server.url, tmp_path / "model")
+        assert done.returncode == 0, done.stderr
+        assert len(server.log) == before
+        assert manifest.read_text() == written
+        (tmp_path / "model" / "model.safetensors").write_bytes(b"damaged")
+        fetch_from_hub(server.url, tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_an_interrupted_checkpoint_keeps_the_files_that_have_arrived(tmp_path):
+    answers = hub_answers(WHOLE)
+    weights = f"/owner/clip/resolve/{COMMIT}/model.safetensors"
+    whole = answers[weights]
+    answers[weights] = Answer(status=404)
+    with serve(answers) as server:
+        assert fetch_from_hub(server.url, tmp_path / "model").returncode != 0
+        assert not (tmp_path / "model").exists()
+        before = len(server.log)
+        answers[weights] = whole
+        assert fetch_from_hub(server.url, tmp_path / "model").returncode == 0
+    fetched = [path for method, path in server.requests[before:] if method == "GET"]
+    assert not any(path.endswith(("config.json", "tokenizer.json")) for path in fetched)
+    assert names_in(tmp_path / "model") == sorted([*WHOLE, "manifest.json"])
+
+
+def test_weights_that_differ_from_the_hubs_checksum_are_refused(tmp_path):
+    answers = hub_answers(WHOLE, large={"model.safetensors": "0" * 64})
+    with serve(answers) as server:
+        done = fetch_from_hub(server.url, tmp_path / "model")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert f"the sha256 of model.safetensors is {digest}, {'0' * 64} was expected" in done.stderr
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_revision_that_the_hub_lacks_is_named(tmp_path):
     with serve({}) as server:
         done = fetch_from_hub(server.url, tmp_path / "models" / "model")
@@ -230,7 +278,7 @@ def test_a_hub_that_is_gone_is_named(tmp_path, monkeypatch, failure):
     def fail(*_, **__):
         raise failure
 
-    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_files", fail)
+    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_tree", fail)
     make_folder(tmp_path / "model", WHOLE)
     with pytest.raises(InputError) as refusal:
         fetch_checkpoint("owner/clip", COMMIT, tmp_path / "model")

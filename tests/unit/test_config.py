@@ -155,7 +155,8 @@ def test_a_problem_is_reported_with_its_key_and_what_is_allowed(path, value, mes
         (
             "dataset",
             "scene",
-            "dataset: scene is not defined; did you mean scenes? (datasets: png_val2017, scenes)",
+            "dataset: scene is not defined; did you mean scenes?"
+            " (datasets: png_val2017, png_train2017, scenes)",
         ),
         (
             "datasets.scenes.models",

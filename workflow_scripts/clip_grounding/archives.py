@@ -1,100 +1,42 @@
-"""Images and panoptic segmentations, read straight out of their zips.
-
-A zip is never unpacked into files: a dataset has tens of thousands, and clusters charge for each.
-"""
+"""Images and panoptic segmentations, read straight out of their zips."""
 
 import io
-import json
-import shutil
 import tempfile
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from clip_grounding import layout
 from clip_grounding.errors import InputError
+from clip_grounding.zips import Archive, parse_json
 
 _IN_MEMORY = 64 << 20
 """Bytes of a nested zip that are held in memory; a larger one goes to a temporary file."""
 
+_MOST_PIXELS = 80_000_000
 
-class Archive:
-    """A zip that is open for reading; whatever is wrong with it is an `InputError`.
 
-    Use it as a context manager, or `close` it.
+def read_image(archive: Archive, member: str) -> Image.Image:
+    """Decode a member that is an image."""
+    data = archive.read(member)
+    try:
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > _MOST_PIXELS:
+            raise _oversized(archive, member)
+        image.load()
+    except Image.DecompressionBombError as error:
+        raise _oversized(archive, member) from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise archive.damaged(member, "no decodable image") from error
+    return image
 
-    Parameters
-    ----------
-    file : str, Path or binary file
-    name : str
-        What messages call it.
-    """
 
-    def __init__(self, file, name: str):
-        self.name = name
-        try:
-            self._zip = zipfile.ZipFile(file)
-        except FileNotFoundError:
-            raise InputError(
-                f"{name}: this archive is missing: run the workflow to fetch it"
-            ) from None
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise InputError(
-                f"{name}: truncated or no zip ({error}): delete the archive and rerun"
-            ) from error
-
-    def __enter__(self) -> "Archive":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the zip."""
-        self._zip.close()
-
-    def read(self, member: str) -> bytes:
-        """Give a member's bytes, with its checksum checked."""
-        out = io.BytesIO()
-        self.copy(member, out)
-        return out.getvalue()
-
-    def copy(self, member: str, out) -> None:
-        """Write a member's bytes to the binary file `out`, with its checksum checked."""
-        try:
-            with self._zip.open(member) as file:
-                shutil.copyfileobj(file, out, 1 << 20)
-        except KeyError:
-            raise InputError(
-                f"{self.name}: has no member {member}: check that this is the archive of the"
-                " config's `split`"
-            ) from None
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            # zipfile says "Bad CRC-32"; a damaged stream ends early or cannot be decompressed.
-            kind = "CRC" if "CRC" in str(error) else str(error) or "truncated"
-            raise self.damaged(member, kind) from error
-        except (NotImplementedError, RuntimeError) as error:
-            raise InputError(
-                f"{self.name}: member {member} cannot be read ({error}): use the published archive"
-            ) from error
-
-    def image(self, member: str) -> Image.Image:
-        """Decode a member that is an image."""
-        data = self.read(member)
-        try:
-            image = Image.open(io.BytesIO(data))
-            image.load()
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise self.damaged(member, "no decodable image") from error
-        return image
-
-    def damaged(self, member: str, how: str) -> InputError:
-        """Say that a member is damaged."""
-        return InputError(
-            f"{self.name}: member {member} is damaged ({how}): delete the archive and rerun"
-        )
+def _oversized(archive: Archive, member: str) -> InputError:
+    return InputError(
+        f"{archive.name}: member {member} declares more than {_MOST_PIXELS:,} pixels: this is not"
+        " the published archive, use that"
+    )
 
 
 class Images:
@@ -111,11 +53,11 @@ class Images:
 
     def read(self, file_name: str) -> bytes:
         """Give the encoded image as it is in the zip."""
-        return self._archive.read(f"{self._split}/{file_name}")
+        return self._archive.read(layout.image_member(self._split, file_name))
 
     def image(self, file_name: str) -> Image.Image:
         """Decode an image to RGB."""
-        return self._archive.image(f"{self._split}/{file_name}").convert("RGB")
+        return read_image(self._archive, layout.image_member(self._split, file_name)).convert("RGB")
 
     def pixels(self, file_name: str) -> np.ndarray:
         """Decode an image to RGB, uint8 of shape (height, width, 3)."""
@@ -154,18 +96,18 @@ class Panoptic:
     @property
     def json_name(self) -> str:
         """What messages call the JSON."""
-        return f"{self._archive.name}/annotations/panoptic_{self._split}.json"
+        return f"{self._archive.name}/{layout.panoptic_json(self._split)}"
 
     def annotations(self) -> dict:
         """Parse the JSON: COCO's ``images``, ``annotations`` and ``categories``."""
-        data = self._archive.read(f"annotations/panoptic_{self._split}.json")
+        data = self._archive.read(layout.panoptic_json(self._split))
         return parse_json(data, self.json_name)
 
     def segments(self, image_id: int) -> np.ndarray:
         """Decode an image's PNG to segment ids, int32 of shape (height, width); 0 is void."""
         pngs = self._open_pngs()
-        member = f"panoptic_{self._split}/{image_id:012d}.png"
-        image = pngs.image(member)
+        member = layout.png_member(self._split, image_id)
+        image = read_image(pngs, member)
         if image.mode != "RGB":
             raise InputError(
                 f"{pngs.name}: member {member} is {image.mode}, panoptic PNGs are RGB: use the"
@@ -176,7 +118,7 @@ class Panoptic:
     def _open_pngs(self) -> Archive:
         """Open the nested zip, copied in one pass where seeking in it is cheap."""
         if self._pngs is None:
-            member = f"annotations/panoptic_{self._split}.zip"
+            member = layout.nested_zip(self._split)
             spool = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (lives as long)
             self._archive.copy(member, spool)
             self._pngs = Archive(spool, f"{self._archive.name}/{member}")
@@ -207,16 +149,3 @@ def decode_panoptic(rgb: np.ndarray) -> np.ndarray:
     """
     red, green, blue = np.moveaxis(rgb.astype(np.int32), -1, 0)
     return red + (green << 8) + (blue << 16)
-
-
-def parse_json(data: bytes, name: str):
-    """Parse the JSON file `name`; an error in it is an `InputError` with its line."""
-    try:
-        return json.loads(data)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{name}: invalid JSON at line {error.lineno}, column {error.colno} ({error.msg}):"
-            " delete the file and rerun"
-        ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{name}: invalid JSON ({error}): delete the file and rerun") from error

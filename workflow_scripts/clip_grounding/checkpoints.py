@@ -6,6 +6,7 @@ network; its manifest, written last, says what it holds.
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -15,6 +16,8 @@ from clip_grounding.errors import InputError
 from clip_grounding.files import digest_file, replacing
 
 MANIFEST = "manifest.json"
+_RECORD = ".manifest.json"  # Snakemake deletes the manifest before it runs a job again
+_ORIGIN = ".origin"  # what a partial folder is of
 
 _SETTINGS = (
     "config.json",
@@ -28,6 +31,9 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that a checkp
 
 def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) -> None:
     """Make `folder` a checkpoint that ``from_pretrained`` loads, with its manifest.
+
+    A hub checkpoint that is there already, whole and of that revision, is not fetched again; one
+    whose download was interrupted is continued.
 
     Parameters
     ----------
@@ -45,24 +51,57 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
         it was.
     """
     folder = Path(folder).absolute()
+    if revision is not None and _is_here(folder, checkpoint, revision):
+        shutil.copyfile(folder / _RECORD, folder / MANIFEST)
+        return
     partial = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    origin = str(checkpoint) if revision is None else f"{checkpoint} at revision {revision}"
+    notes = partial / _ORIGIN
+    if revision is None or not (notes.exists() and notes.read_text() == origin):
+        shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, exist_ok=True)
+    notes.write_text(origin)
     try:
         if revision is None:
-            origin = str(checkpoint)
             _link_local(Path(checkpoint).expanduser().absolute(), partial, folder)
         else:
-            origin = f"{checkpoint} at revision {revision}"
             _fetch_from_hub(checkpoint, revision, partial)
         _check_shards(partial, origin)
         _complete_tokenizer(partial, origin)
-        # The old files go first: weights of another format beside the new would be loaded instead.
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    except InputError:
+        if revision is None or not _has_begun(partial):
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+    notes.unlink()
+    # The old files go first: weights of another format beside the new would be loaded instead.
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
     write_manifest(folder, checkpoint, revision)
+    if revision is not None:
+        shutil.copyfile(folder / MANIFEST, folder / _RECORD)
+
+
+def stay_offline() -> None:
+    """Have this process, and those that it starts, load checkpoints from their folders alone."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _has_begun(partial: Path) -> bool:
+    """Tell whether any of a hub checkpoint has arrived, be it part of a file."""
+    files = (path for path in partial.rglob("*") if path.is_file() and path.name != _ORIGIN)
+    return any(".cache" not in path.parts or path.suffix == ".incomplete" for path in files)
+
+
+def _is_here(folder: Path, checkpoint: str, revision: str) -> bool:
+    """Tell whether a folder is a hub checkpoint's already, by the copy of its manifest."""
+    try:
+        manifest = json.loads((folder / _RECORD).read_text())
+        files = manifest["files"]
+        if [manifest["checkpoint"], manifest["revision"]] != [checkpoint, revision]:
+            return False
+        return all(digest_file(folder / name) == digest for name, digest in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _link_local(source: Path, partial: Path, folder: Path) -> None:
@@ -77,24 +116,39 @@ def _link_local(source: Path, partial: Path, folder: Path) -> None:
             " `revision` beside it"
         )
     for name in _select_files([path.name for path in source.iterdir()], str(source)):
+        (partial / name).unlink(missing_ok=True)
         (partial / name).symlink_to(source / name)
 
 
 def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
+    """Fetch into `partial`, where the hub's client continues what is there, and check it."""
+    os.environ["HF_HUB_OFFLINE"] = "0"  # set for every other job; read when the client is imported
     from httpx2 import HTTPError  # what huggingface_hub raises for a network that fails
     from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.hf_api import RepoFile
 
+    origin = f"{checkpoint} at revision {revision}"
     try:
-        names = HfApi().list_repo_files(checkpoint, revision=revision)
-        wanted = _select_files(names, f"{checkpoint} at revision {revision}")
+        tree = HfApi().list_repo_tree(checkpoint, revision=revision, recursive=True)
+        files = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
+        wanted = _select_files(files, origin)
         snapshot_download(checkpoint, revision=revision, local_dir=partial, allow_patterns=wanted)
     except (OSError, ValueError, HTTPError) as error:
         lines = [line for line in str(error).splitlines() if line]
         raise InputError(
-            f"{checkpoint} at revision {revision}: the hub did not give it"
+            f"{origin}: the hub did not give it"
             f" ({lines[0] if lines else type(error).__name__}): check the id, the revision and the"
-            " network, or fetch its files by hand and give their folder as `checkpoint`"
+            " network and run again, or fetch its files by hand and give their folder as"
+            " `checkpoint`"
         ) from error
+    for name in wanted:
+        lfs = files[name].lfs  # the hub knows the sha256 of large files alone
+        if lfs is not None and (digest := digest_file(partial / name)) != lfs.sha256:
+            (partial / name).unlink()
+            raise InputError(
+                f"{origin}: the sha256 of {name} is {digest}, {lfs.sha256} was expected: run again"
+                " to fetch it anew"
+            )
     shutil.rmtree(partial / ".cache", ignore_errors=True)  # the hub client's notes
 
 
@@ -200,7 +254,9 @@ def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
 def write_manifest(folder: Path, checkpoint: str, revision: str | None) -> None:
     """Write ``manifest.json``: where a checkpoint folder comes from, and each file's sha256."""
     files = {
-        path.name: digest_file(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST
+        path.name: digest_file(path)
+        for path in sorted(folder.iterdir())
+        if path.name not in (MANIFEST, _RECORD)
     }
     manifest = {"checkpoint": checkpoint, "revision": revision, "files": files}
     with replacing(folder / MANIFEST) as temporary:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import pandas as pd
 from tqdm import tqdm
 
-from clip_grounding.archives import Panoptic, open_panoptic, parse_json
+from clip_grounding.archives import Panoptic, open_panoptic
 from clip_grounding.errors import InputError
 from clip_grounding.tables import NARRATIVES, PHRASES
+from clip_grounding.zips import parse_json
 
 _KINDS = {
     str: "text",

@@ -4,8 +4,11 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TextIO
 
 from clip_grounding.errors import InputError
+
+_terminal: TextIO | None = None
 
 
 def start_log(path: str | Path) -> None:
@@ -20,8 +23,11 @@ def start_log(path: str | Path) -> None:
     path : str or Path
         The log file; its folder is made where missing. It is overwritten.
     """
+    global _terminal
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if os.isatty(2):
+        _terminal = os.fdopen(os.dup(2), "w")
     sys.stdout.flush()
     sys.stderr.flush()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -31,6 +37,16 @@ def start_log(path: str | Path) -> None:
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     sys.excepthook = _write_last_words
+
+
+def terminal() -> TextIO | None:
+    """Give the terminal that this process was started on, None where there is none.
+
+    A progress bar belongs there and not in a log.
+    """
+    if _terminal is None and sys.stderr.isatty():
+        return sys.stderr
+    return _terminal
 
 
 def _write_last_words(kind, error, trace) -> None:

@@ -1,0 +1,56 @@
+"""``SHA256SUMS``: the checksum and origin of every file that was downloaded or put in place.
+
+The format is that of ``sha256sum --check``; a comment above each line says where the file came
+from. It is what later downloads of a file without a published checksum are compared with.
+"""
+
+import datetime
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from clip_grounding.errors import InputError
+from clip_grounding.files import replacing
+
+BY_HAND = "put in place by hand"
+"""The origin of a file that no download of ours has brought."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a file: its sha256, where it came from, and the day (ISO)."""
+
+    sha256: str
+    origin: str
+    day: str
+
+
+def read_checksums(path: Path) -> dict[str, Record]:
+    """Read ``SHA256SUMS``; gives the records by file name, none where there is no such file."""
+    records, origin, day = {}, "", ""
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+        if comment := re.fullmatch(r"# (.*), (\d{4}-\d\d-\d\d)", line):
+            origin, day = comment.groups()
+        elif entry := re.fullmatch(r"([0-9a-f]{64})  (\S.*)", line):
+            records[entry[2]] = Record(entry[1], origin, day)
+        elif line.strip() and not line.startswith("#"):
+            raise InputError(
+                f"{path}: line {number} is no checksum with a file name: correct or delete the line"
+            )
+    return records
+
+
+def record_checksum(path: Path, name: str, sha256: str, origin: str) -> None:
+    """Note a file's checksum and origin in ``SHA256SUMS``, in place of an earlier note."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):  # several downloads share the file
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        records = {**read_checksums(path), name: Record(sha256, origin, today)}
+        lines = [
+            f"# {record.origin}, {record.day}\n{record.sha256}  {name}\n"
+            for name, record in sorted(records.items())
+        ]
+        with replacing(path) as temporary:
+            temporary.write_text("".join(lines))

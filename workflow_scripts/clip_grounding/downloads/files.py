@@ -1,0 +1,158 @@
+"""One file from the first of several places that has it: complete and as expected, or not there.
+
+A download grows under the name with ``.part`` behind it, which the last step takes away; a later
+try goes on where it ended.
+"""
+
+import os
+import zipfile
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from clip_grounding.downloads.remote import DownloadError, RemoteFile
+from clip_grounding.errors import InputError
+from clip_grounding.files import digest_file, replacing
+
+
+def download(
+    urls: list[str], path: str | Path, size: int | None = None, sha256: str | None = None
+) -> None:
+    """Bring a file to `path`; a file of this machine is linked, not copied.
+
+    Parameters
+    ----------
+    urls : list of str
+        Where the file is, tried in order: ``http(s)://``, ``file://``, or paths, relative to
+        the working directory.
+    path : str or Path
+        The file to make; it appears only when it is complete and as expected.
+    size : int, optional
+        Its size in bytes.
+    sha256 : str, optional
+        Its SHA-256 checksum in lowercase hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        No place has the file that is expected. `path` stays as it was.
+    """
+    path, problems = Path(path), {}
+    for url in urls:
+        source = local_path(url)
+        try:
+            if source is None:
+                fetch_whole(url, path, size, sha256)
+            else:
+                check_file(source, size, sha256)
+                link(source, path)
+        except DownloadError as problem:
+            problems[str(source or url)] = problem
+        else:
+            return
+    if any(local_path(url) is None for url in urls):
+        remedy = (
+            "run again to go on where it ended, or fetch the file by hand and give its path as"
+            f" another url of {path} in the config"
+        )
+    else:
+        remedy = f"put the right file there, or correct the url of {path} in the config"
+    raise describe_failure(problems, remedy)
+
+
+def describe_failure(problems: dict[str, DownloadError], remedy: str) -> InputError:
+    """Say of every place what was wrong with it, and what to do."""
+    places = "\n  ".join(f"{place}: {problem}" for place, problem in problems.items())
+    return InputError(f"{places}: {remedy}" if len(problems) == 1 else f"{places}\n{remedy}")
+
+
+def local_path(url: str) -> Path | None:
+    """Give the absolute path of a file of this machine, None for a server's."""
+    if url.startswith(("http://", "https://")):
+        return None
+    if url.startswith("file://"):
+        return Path(url2pathname(urlsplit(url).path)).absolute()
+    return Path(url).expanduser().absolute()
+
+
+def link(source: Path, path: Path) -> None:
+    """Make `path` a link to `source`, relative within a folder so that the folder can be moved."""
+    inside = source.is_relative_to(path.parent.absolute())
+    with replacing(path) as temporary:
+        temporary.symlink_to(os.path.relpath(source, path.parent.absolute()) if inside else source)
+
+
+def fetch_whole(url: str, path: Path, size: int | None, sha256: str | None) -> str:
+    """Download a server's whole file to `path`; gives its sha256.
+
+    Raises
+    ------
+    DownloadError
+        The server does not give the file that is expected; what is right so far is kept.
+    """
+    part = path.with_name(f"{path.name}.part")
+    with RemoteFile(url, part, size, checked=sha256 is not None) as remote:
+        try:
+            while True:
+                resumed = remote.here > 0
+                remote.fetch_all()
+                try:
+                    digest = remote.digest()
+                    _check(digest, remote.size, size, sha256)
+                    if sha256 is None:
+                        _check_format(part, path.suffix)
+                except DownloadError:
+                    remote.forget()
+                    if not resumed:
+                        remote.delete()
+                        raise  # all of it came from this server just now
+                else:
+                    break
+            remote.keep_as(path)
+        except OSError as error:
+            raise DownloadError(f"{path} cannot be written ({error.strerror})") from error
+    return digest
+
+
+def check_file(path: Path, size: int | None = None, sha256: str | None = None) -> str | None:
+    """Compare a file of this machine with what is expected; gives its sha256 where that counts.
+
+    Raises
+    ------
+    DownloadError
+        It is missing, or another file.
+    """
+    try:
+        actual = path.stat().st_size
+        if size is not None and actual != size:
+            raise DownloadError(f"{actual:,} bytes, {size:,} were expected")
+        digest = None if sha256 is None else digest_file(path)
+        _check(digest, actual, size, sha256)
+    except OSError as error:
+        raise DownloadError(f"not readable ({error.strerror})") from error
+    return digest
+
+
+def _check(digest: str | None, actual: int, size: int | None, sha256: str | None) -> None:
+    if actual == 0:
+        raise DownloadError("empty")
+    if size is not None and actual != size:
+        raise DownloadError(f"{actual:,} bytes, {size:,} were expected")
+    if sha256 is not None and digest != sha256:
+        raise DownloadError(f"its sha256 is {digest}, {sha256} was expected")
+
+
+def _check_format(path: Path, suffix: str) -> None:
+    """Refuse what is no complete zip or JSON, where no checksum would tell."""
+    if suffix == ".zip":
+        try:
+            zipfile.ZipFile(path).close()
+        except (zipfile.BadZipFile, ValueError) as error:
+            raise DownloadError(f"no complete zip ({error})") from error
+    if suffix == ".json":
+        with path.open("rb") as file:
+            head = file.read(1024).lstrip()[:1]
+            file.seek(max(0, path.stat().st_size - 1024))
+            tail = file.read().rstrip()[-1:]
+        if head + tail not in (b"[]", b"{}"):
+            raise DownloadError("no complete JSON")

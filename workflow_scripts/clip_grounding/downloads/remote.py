@@ -1,0 +1,401 @@
+"""A server's file of which parts are here: a sparse file, and a note of the spans that it has.
+
+Bytes are fetched once. Whatever interrupts a download, the next one asks for the rest by Range;
+If-Range and the announced size tell whether the server still has the same file.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from clip_grounding.downloads.progress import Progress
+from clip_grounding.downloads.spans import Span, add_span, count_bytes, find_gaps, remove_span
+from clip_grounding.files import replacing
+
+TIMEOUT = 60
+"""Seconds without a byte after which a connection counts as dead."""
+
+PAUSES = (1, 2, 4, 8, 16)
+"""Seconds to wait before each further try, after which a server counts as gone."""
+
+_LONGEST_PAUSE = 120
+_CHUNK = 1 << 16
+_SAVE_EVERY = 1.0  # seconds: what a kill can cost
+_END = 1 << 62  # beyond any file
+_BUSY = {408, 425, 429}
+
+
+class DownloadError(Exception):
+    """What is wrong with a download, without the file's name and the remedy."""
+
+
+class RangeRefusedError(DownloadError):
+    """The server sends the whole file where a part was asked for."""
+
+
+class _InterruptedError(DownloadError):
+    """Another try may help."""
+
+    def __init__(self, message: str, wait: float = 0):
+        super().__init__(message)
+        self.wait = wait
+
+
+class _ChangedError(_InterruptedError):
+    """The server has another file than the one that the bytes here are from."""
+
+
+class RemoteFile:
+    """A file on a server with the parts of it that have been fetched.
+
+    Parameters
+    ----------
+    url : str
+        ``http(s)://``.
+    path : Path
+        The sparse file of the parts that are here. ``{path}.json`` lists them.
+    size : int, optional
+        The bytes that the file should have.
+    checked : bool
+        Whether the content is checked in the end, so that bytes of a mirror, or of a server that
+        identifies no version, may be continued.
+
+    Attributes
+    ----------
+    size : int or None
+        The file's bytes, once known.
+    """
+
+    def __init__(self, url: str, path: Path, size: int | None = None, checked: bool = False):
+        self.url, self.path, self.size = url, Path(path), size
+        self._expected, self._checked = size, checked
+        self._notes = self.path.with_name(f"{self.path.name}.json")
+        self._validator: str | None = None
+        self._spans: list[Span] = []
+        self._sha256, self._hashed = hashlib.sha256(), 0
+        self._saved = 0.0
+        self._session = requests.Session()
+        self._session.headers.update(
+            {"User-Agent": "clip-grounding", "Accept-Encoding": "identity"}
+        )
+        self._load()
+
+    def __enter__(self) -> "RemoteFile":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._session.close()
+
+    @property
+    def here(self) -> int:
+        """Bytes that have been fetched."""
+        return count_bytes(self._spans)
+
+    def fetch_all(self) -> None:
+        """Fetch what is missing of the file, in order.
+
+        Raises
+        ------
+        DownloadError
+            The server cannot be reached, or does not have the file. What has arrived stays.
+        """
+        with self._progress(self.size) as progress:
+            while gap := self._first_gap():
+                self._fetch_gap(gap, progress)
+        if self.size == 0:
+            raise DownloadError("empty")
+
+    def fetch_spans(self, spans: list[Span]) -> None:
+        """Fetch what is missing of parts of the file, and no more.
+
+        Raises
+        ------
+        RangeRefusedError
+            The server sends the whole file alone.
+        DownloadError
+            As for `fetch_all`.
+        """
+        gaps = [gap for span in spans for gap in find_gaps(self._spans, *span)]
+        if not gaps:
+            return
+        with self._progress(self.here + count_bytes(gaps)) as progress:
+            for start, stop in gaps:
+                while rest := find_gaps(self._spans, start, stop):
+                    self._fetch_gap(rest[0], progress, parts=True)
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Give bytes that have been fetched."""
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
+
+    def digest(self) -> str:
+        """Give the sha256 of the whole file; what was not hashed on arrival is read again."""
+        with self.path.open("rb") as file:
+            file.seek(self._hashed)
+            while chunk := file.read(1 << 20):
+                self._sha256.update(chunk)
+                self._hashed += len(chunk)
+        return self._sha256.hexdigest()
+
+    def forget(self, start: int = 0, stop: int | None = None) -> None:
+        """Drop bytes that turned out to be wrong."""
+        self._spans = remove_span(self._spans, start, _END if stop is None else stop)
+        self._sha256, self._hashed = hashlib.sha256(), 0
+        self._save()
+
+    def delete(self) -> None:
+        """Remove the parts and the note of them."""
+        self.path.unlink(missing_ok=True)
+        self._notes.unlink(missing_ok=True)
+
+    def keep_as(self, path: Path) -> None:
+        """Give the complete file its final name."""
+        self.path.replace(path)
+        self._notes.unlink(missing_ok=True)
+
+    def _first_gap(self) -> Span | None:
+        """The next part to ask for; of a file of unknown size, all after what is here."""
+        gaps = find_gaps(self._spans, 0, _END if self.size is None else self.size)
+        return gaps[0] if gaps else None
+
+    def _fetch_gap(self, gap: Span, progress: Progress, parts: bool = False) -> None:
+        """Fetch from the start of a gap on, trying again while that may help."""
+        tries, most = 0, self.here
+        while True:
+            try:
+                return self._request(*gap, progress, parts)
+            except RangeRefusedError:
+                if parts:
+                    raise
+                problem, wait = "the server does not resume downloads", 0.0
+                self._start_over()
+            except _ChangedError as error:
+                problem, wait = str(error), error.wait
+                self._start_over()
+                if parts:
+                    raise DownloadError(f"{problem}: run again") from error
+            except _InterruptedError as error:
+                problem, wait = str(error), error.wait
+                if self._validator is None and not self._checked:
+                    self._start_over()  # the rest could be another version's, and none would notice
+            # Progress earns new tries, but not the same bytes again after a fresh start.
+            tries = 0 if self.here > most else tries + 1
+            most = max(most, self.here)
+            if tries > len(PAUSES):
+                raise DownloadError(f"{problem}; {len(PAUSES)} more tries did not help")
+            pause = min(max(wait, PAUSES[max(tries - 1, 0)]), _LONGEST_PAUSE)
+            print(f"{self.url}: {problem}; trying again in {pause:g} s", flush=True)
+            time.sleep(pause)
+            if parts:
+                rest = find_gaps(self._spans, *gap)
+                if not rest:
+                    return None
+                gap = rest[0]
+            elif (gap := self._first_gap()) is None:
+                return None
+
+    def _request(self, start: int, stop: int, progress: Progress, parts: bool) -> None:
+        """Ask for [start, stop) once and keep what arrives."""
+        headers = {}
+        open_end = stop >= _END or stop == self.size
+        if parts or start > 0 or not open_end:
+            headers["Range"] = f"bytes={start}-{'' if open_end and not parts else stop - 1}"
+            if self._validator and self._spans:
+                headers["If-Range"] = self._validator
+        with self._answer(headers) as response:
+            self._refuse_problems(response, start)
+            ranged = response.status_code == HTTPStatus.PARTIAL_CONTENT
+            announced = _announced_size(response, ranged)
+            self._compare(response, announced, ranged, start, bool(headers))
+            if self.size is None:
+                self.size = announced
+            if not parts:
+                progress.announce(self.size, self.here)
+            self._validator = _validator_of(response)
+            end = self._receive(response, start, progress)
+            if self.size is not None and end < min(stop, self.size):
+                raise _InterruptedError(self._describe_end(end))
+            if self.size is None:
+                self.size = count_bytes(self._spans)  # the body's end was the file's
+
+    def _refuse_problems(self, response: requests.Response, start: int) -> None:
+        """Turn an answer that is not the file into an error."""
+        status = response.status_code
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise _ChangedError(f"the server's file ends before byte {start:,}")
+        if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            after = response.headers.get("Retry-After", "")
+            wait = float(after) if after.isdigit() else 0.0
+            raise _InterruptedError(f"the server answered {_status(response)}", wait)
+        if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+            raise DownloadError(f"the server answered {_status(response)}")
+        if response.headers.get("Content-Type", "").lower().startswith("text/html"):
+            raise DownloadError(
+                "the server sent a web page, not the file: a login page or a captive portal?"
+            )
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise DownloadError("the server sent it compressed, which was not asked for")
+
+    def _compare(
+        self,
+        response: requests.Response,
+        announced: int | None,
+        ranged: bool,
+        start: int,
+        asked: bool,
+    ) -> None:
+        """Check that the answer is the part that was asked for, and of the same file."""
+        validator = _validator_of(response)
+        other = None not in (validator, self._validator) and validator != self._validator
+        if self._spans and other:
+            raise _ChangedError("the server's file has changed since the download began")
+        if asked and not ranged:
+            raise RangeRefusedError("the server sends no parts of it")
+        if ranged and not asked:
+            raise DownloadError("the server answered 206, 200 was expected")
+        if ranged and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            raise DownloadError("the server sent another part than the one asked for")
+        if None not in (announced, self._expected) and announced != self._expected:
+            raise DownloadError(
+                f"the server has {announced:,} bytes, {self._expected:,} were expected"
+            )
+        if self._spans and None not in (announced, self.size) and announced != self.size:
+            raise _ChangedError("the server's file has changed its size since the download began")
+
+    @contextmanager
+    def _answer(self, headers: dict[str, str]) -> Iterator[requests.Response]:
+        try:
+            with self._session.get(
+                self.url, headers=headers, stream=True, timeout=(min(15, TIMEOUT), TIMEOUT)
+            ) as response:
+                yield response
+        except (requests.Timeout, requests.ConnectionError) as error:
+            raise _InterruptedError(f"the download failed ({_reason(error)})") from error
+        except requests.RequestException as error:  # a malformed URL, a circle of redirects
+            raise DownloadError(f"the download failed ({_reason(error)})") from error
+
+    def _receive(self, response: requests.Response, start: int, progress: Progress) -> int:
+        """Write the body at `start`, noting from time to time how far it is; gives its end."""
+        position = start
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("r+b" if self._spans else "w+b", buffering=0) as file:
+            file.seek(start)
+            try:
+                for chunk in self._chunks(response, start):
+                    if position == 0 and _is_web_page(chunk):
+                        raise DownloadError(
+                            "the server sent a web page, not the file: a login page or a captive"
+                            " portal?"
+                        )
+                    if self.size is not None and position + len(chunk) > self.size:
+                        raise DownloadError(f"more than the expected {self.size:,} bytes")
+                    file.write(chunk)
+                    if position == self._hashed:
+                        self._sha256.update(chunk)
+                        self._hashed += len(chunk)
+                    self._spans = add_span(self._spans, position, position + len(chunk))
+                    position += len(chunk)
+                    progress.advance(len(chunk))
+                    if time.monotonic() - self._saved > _SAVE_EVERY:
+                        self._save()
+            finally:
+                self._save()
+        return position
+
+    def _chunks(self, response: requests.Response, position: int) -> Iterator[bytes]:
+        """The body as it arrives; an end that comes too soon is an error."""
+        chunks = response.raw.stream(_CHUNK, decode_content=False)
+        try:
+            for chunk in chunks:
+                position += len(chunk)
+                yield chunk
+        except (HTTPError, OSError) as error:
+            silent = (
+                f", then nothing for {TIMEOUT} s" if isinstance(error, ReadTimeoutError) else ""
+            )
+            raise _InterruptedError(f"{self._describe_end(position)}{silent}") from error
+
+    def _describe_end(self, position: int) -> str:
+        whole = "" if self.size is None else f" of {self.size:,}"
+        return f"the connection ended after {position:,}{whole} bytes"
+
+    def _start_over(self) -> None:
+        """Forget another file's bytes, and what was announced of it."""
+        self._spans, self._validator, self.size = [], None, self._expected
+        self._sha256, self._hashed = hashlib.sha256(), 0
+        self.delete()
+
+    def _progress(self, total: int | None) -> Progress:
+        return Progress(self.url.partition("?")[0].rpartition("/")[2], total, self.here)
+
+    def _load(self) -> None:
+        """Take up what an earlier download has left, if it is of the same file."""
+        if not (self.path.exists() and self._notes.exists()):
+            return
+        try:
+            notes = json.loads(self._notes.read_text())
+            spans = [(int(start), int(stop)) for start, stop in notes["spans"]]
+            size, validator, url = notes["size"], notes["validator"], notes["url"]
+        except (ValueError, KeyError, TypeError):
+            return  # of a version that noted otherwise
+        same_file = url == self.url and validator is not None
+        if None not in (size, self._expected) and size != self._expected:
+            return
+        if same_file or self._checked:
+            self._spans, self.size = spans, size or self.size
+            self._validator = validator if url == self.url else None
+
+    def _save(self) -> None:
+        if not self._spans:
+            self.delete()
+            return
+        notes = {
+            "url": self.url,
+            "validator": self._validator,
+            "size": self.size,
+            "spans": self._spans,
+        }
+        with replacing(self._notes) as temporary:
+            temporary.write_text(json.dumps(notes))
+        self._saved = time.monotonic()
+
+
+def _validator_of(response: requests.Response) -> str | None:
+    """What identifies the server's version of the file, in a form that If-Range takes."""
+    etag = response.headers.get("ETag", "")
+    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
+
+
+def _announced_size(response: requests.Response, ranged: bool) -> int | None:
+    """The whole file's bytes, as the server announces them."""
+    if ranged:
+        total = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
+        return int(total[1]) if total else None
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None
+
+
+def _is_web_page(head: bytes) -> bool:
+    return head[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _status(response: requests.Response) -> str:
+    return f"{response.status_code} ({response.reason or 'without a reason'})"
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause of an error of the network, in its own words."""
+    while inner := error.__cause__ or error.__context__ or getattr(error, "reason", None):
+        if not isinstance(inner, Exception):
+            break
+        error = inner
+    return str(error) or type(error).__name__

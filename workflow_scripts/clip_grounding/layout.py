@@ -1,0 +1,51 @@
+"""Where things are in the published archives, and which of their members a dataset needs."""
+
+from pathlib import Path
+
+from clip_grounding.errors import InputError
+from clip_grounding.zips import Archive, parse_json
+
+
+def image_member(split: str, file_name: str) -> str:
+    """Name of an image in the zip of the images."""
+    return f"{split}/{file_name}"
+
+
+def panoptic_json(split: str) -> str:
+    """Name of the annotations in the panoptic archive."""
+    return f"annotations/panoptic_{split}.json"
+
+
+def nested_zip(split: str) -> str:
+    """Name of the zip of PNGs in the panoptic archive."""
+    return f"annotations/panoptic_{split}.zip"
+
+
+def png_member(split: str, image_id: int) -> str:
+    """Name of an image's PNG in the nested zip."""
+    return f"panoptic_{split}/{image_id:012d}.png"
+
+
+def panoptic_members(split: str) -> list[str]:
+    """All that is needed of the panoptic archive."""
+    return [panoptic_json(split), nested_zip(split)]
+
+
+def image_members(panoptic: str | Path, split: str, count: int) -> list[str]:
+    """Names of the first `count` images in order of their ids, in the zip of the images.
+
+    Raises
+    ------
+    InputError
+        The panoptic archive does not list its images as the published one does.
+    """
+    with Archive(panoptic, str(panoptic)) as archive:
+        name = f"{panoptic}/{panoptic_json(split)}"
+        annotations = parse_json(archive.read(panoptic_json(split)), name)
+    try:
+        files = sorted((int(image["id"]), image["file_name"]) for image in annotations["images"])
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{name}: its images have no id and file_name each: use the published archive"
+        ) from error
+    return [image_member(split, file_name) for _, file_name in files[:count]]
