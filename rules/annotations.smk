@@ -4,7 +4,8 @@
 rule index_phrases:
     """List the dataset's narratives and phrases with the segments that they name."""
     input:
-        unpack(index_inputs),
+        narratives="data/{dataset}/narratives.json",
+        panoptic="data/{dataset}/panoptic.zip",
     output:
         narratives="results/{dataset}/narratives.parquet",
         phrases="results/{dataset}/phrases.parquet",
@@ -28,7 +29,9 @@ rule index_phrases:
 rule rasterize_masks:
     """Rasterise the distinct regions that the phrases of one shard name."""
     input:
-        unpack(masks_inputs),
+        narratives="results/{dataset}/narratives.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+        panoptic="data/{dataset}/panoptic.zip",
     output:
         masks="results/{dataset}/masks/{shard}.parquet",
     params:

@@ -118,27 +118,13 @@ def training_spec(wildcards):
     return spec_of(**MODELS[wildcards.model])
 
 
-def index_inputs(wildcards):
-    return {name: source_file(wildcards.dataset, name) for name in ("narratives", "panoptic")}
-
-
 def index_spec(wildcards):
     dataset = DATASETS[wildcards.dataset]
     return spec_of(
         dataset=wildcards.dataset,
         split=dataset["split"],
         image_count=dataset["image_count"],
-        sources=source_content(wildcards.dataset, "narratives", "panoptic"),
     )
-
-
-def masks_inputs(wildcards):
-    results = f"results/{wildcards.dataset}"
-    return {
-        "narratives": f"{results}/narratives.parquet",
-        "phrases": f"{results}/phrases.parquet",
-        "panoptic": source_file(wildcards.dataset, "panoptic"),
-    }
 
 
 def masks_spec(wildcards):
@@ -146,7 +132,6 @@ def masks_spec(wildcards):
         dataset=wildcards.dataset,
         split=DATASETS[wildcards.dataset]["split"],
         span=shard_span(wildcards.dataset, wildcards.shard),
-        sources=source_content(wildcards.dataset, "panoptic"),
     )
 
 
@@ -156,11 +141,9 @@ def relevance_spec(wildcards):
         split=DATASETS[wildcards.dataset]["split"],
         span=shard_span(wildcards.dataset, wildcards.shard),
         model=wildcards.model,
-        weights=checkpoint_content(wildcards.model),
         attribution=ATTRIBUTIONS[wildcards.attribution],
         direction=wildcards.direction,
         precision=CONFIG["precision"],
-        sources=source_content(wildcards.dataset, "images"),
     )
 
 
@@ -170,8 +153,8 @@ def relevance_inputs(wildcards):
     inputs = {
         "narratives": f"{results}/narratives.parquet",
         "phrases": f"{results}/phrases.parquet",
-        "images": source_file(wildcards.dataset, "images"),
-        "checkpoint": checkpoint_file(wildcards.model),
+        "images": images_file(wildcards.dataset, wildcards.shard),
+        "checkpoint": f"data/models/{wildcards.model}/manifest.json",
     }
     if wildcards.direction == "image_to_text":
         inputs["masks"] = f"{results}/masks/{wildcards.shard}.parquet"
@@ -181,7 +164,6 @@ def relevance_inputs(wildcards):
 def score_spec(wildcards):
     return spec_of(
         dataset=wildcards.dataset,
-        weights=checkpoint_content(wildcards.model),
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
         seed=CONFIG["seed"],
@@ -193,7 +175,6 @@ def baseline_spec(wildcards):
         dataset=wildcards.dataset,
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
-        weights=checkpoint_content(first_model(wildcards.dataset)),
         baseline=wildcards.attribution,
         seed=CONFIG["seed"],
     )
@@ -215,7 +196,7 @@ def truth_inputs(wildcards):
         "narratives": f"{results}/narratives.parquet",
         "phrases": f"{results}/phrases.parquet",
         "masks": f"{results}/masks/{wildcards.shard}.parquet",
-        "checkpoint": checkpoint_file(model),
+        "checkpoint": f"data/models/{model}/manifest.json",
     }
 
 
@@ -266,7 +247,6 @@ def published_means(dataset):
 def waterfall_spec(wildcards):
     return spec_of(
         dataset=wildcards.dataset,
-        weights=checkpoint_content(wildcards.model),
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
     )
@@ -336,7 +316,6 @@ def area_spec(wildcards):
 def examples_spec(wildcards):
     return spec_of(
         split=DATASETS[wildcards.dataset]["split"],
-        sources=source_content(wildcards.dataset, "images"),
         directions=DIRECTIONS,
         examples=CONFIG["figures"]["examples"],
     )
@@ -347,7 +326,7 @@ def examples_inputs(wildcards):
     shard = shards_of(wildcards.dataset)[0].name
     path = f"results/{{dataset}}/{{kind}}/{{model}}/{{attribution}}/{{direction}}/{shard}.parquet"
     return {
-        "images": source_file(wildcards.dataset, "images"),
+        "images": images_file(wildcards.dataset, shard),
         "masks": f"results/{wildcards.dataset}/masks/{shard}.parquet",
         **{
             kind: [path.format(**wildcards, kind=kind, direction=name) for name in DIRECTIONS]

@@ -14,8 +14,6 @@ rule fetch:
 rule download_source:
     """Download a file of a png dataset, or link to it on this machine, and check it."""
     localrule: True
-    input:
-        unpack(source_inputs),
     output:
         file="data/{dataset}/{source}",
     params:
@@ -35,6 +33,31 @@ rule download_source:
         "../envs/download.yaml"
     script:
         "../workflow_scripts/download_source.py"
+
+
+rule download_images:
+    """Bring a shard's images: a zip of them alone, or a link to the zip of all."""
+    localrule: True
+    input:
+        panoptic="data/{dataset}/panoptic.zip",
+    output:
+        file="data/{dataset}/images/{shard}.zip",
+    params:
+        spec=images_spec,
+    wildcard_constraints:
+        dataset=one_of([name for name in DATASETS if has_sharded_images(name)]),
+    log:
+        "logs/{dataset}/download_images/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/download_images/{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=240,
+    conda:
+        "../envs/download.yaml"
+    script:
+        "../workflow_scripts/download_images.py"
 
 
 rule fetch_checkpoint:

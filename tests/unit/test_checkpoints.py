@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from httpx2 import ConnectError
+from hub import COMMIT, hub_answers
 from serving import Answer, serve
 
 from clip_grounding.checkpoints import fetch_checkpoint
 from clip_grounding.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
-COMMIT = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
 BASE = {
     "config.json": b'{"model_type": "clip"}',
     "preprocessor_config.json": b"{}",
@@ -61,27 +61,6 @@ def names_in(folder):
 
 def without(files, *names):
     return {name: data for name, data in files.items() if name not in names}
-
-
-def hub_answers(files, large=()):
-    """What the hub answers for a repository: its file tree, and each file at the commit.
-
-    Of files named in `large` (a mapping to their sha256) the tree tells the checksum.
-    """
-    tree = [
-        {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
-        | (
-            {"lfs": {"oid": large[name], "size": len(data), "pointerSize": 1}}
-            if name in large
-            else {}
-        )
-        for name, data in files.items()
-    ]
-    answers = {f"/api/models/owner/clip/tree/{COMMIT}": json.dumps(tree).encode()}
-    for name, data in files.items():
-        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}
-        answers[f"/owner/clip/resolve/{COMMIT}/{name}"] = Answer(data, headers=headers, ranges=True)
-    return answers
 
 
 def fetch_from_hub(url, folder, revision=COMMIT):

@@ -61,7 +61,7 @@ def assert_same_members(path, whole, members):
 
 def test_a_download_is_kept_under_its_published_name_and_linked(tmp_path):
     with serve({"/png_val.json": NARRATIVES}) as server:
-        bring_source([f"{server.url}/png_val.json?raw=1"], "data/ds/narratives.json")
+        bring_source([f"{server.url}/png_val.json?raw=1"], "data/ds/narratives.json", "data/ds")
     path = tmp_path / "data/ds/narratives.json"
     assert path.read_bytes() == NARRATIVES
     assert str(path.readlink()) == "downloads/png_val.json"
@@ -69,7 +69,7 @@ def test_a_download_is_kept_under_its_published_name_and_linked(tmp_path):
 
 def test_the_first_checksum_is_recorded_with_its_origin(tmp_path):
     with serve({"/a.json": NARRATIVES}) as server:
-        bring_source([f"{server.url}/a.json"], "data/ds/narratives.json")
+        bring_source([f"{server.url}/a.json"], "data/ds/narratives.json", "data/ds")
     record = read_checksums(tmp_path / "data/ds/SHA256SUMS")["downloads/a.json"]
     assert record.sha256 == digest(NARRATIVES)
     assert record.origin == f"{server.url}/a.json"
@@ -80,7 +80,7 @@ def test_the_first_checksum_is_recorded_with_its_origin(tmp_path):
 
 def test_a_later_download_that_differs_from_the_record_is_refused_with_both(tmp_path):
     with serve({"/a.json": NARRATIVES}) as server:
-        bring_source([f"{server.url}/a.json"], "data/ds/narratives.json")
+        bring_source([f"{server.url}/a.json"], "data/ds/narratives.json", "data/ds")
         (tmp_path / "data/ds/downloads/a.json").unlink()
         (tmp_path / "data/ds/narratives.json").unlink()
     answers = {"/a.json": OTHER}
@@ -88,27 +88,29 @@ def test_a_later_download_that_differs_from_the_record_is_refused_with_both(tmp_
         sums = tmp_path / "data/ds/SHA256SUMS"
         sums.write_text(sums.read_text().replace(server.url, again.url))
         with pytest.raises(InputError) as refusal:
-            bring_source([f"{again.url}/a.json"], "data/ds/narratives.json")
+            bring_source([f"{again.url}/a.json"], "data/ds/narratives.json", "data/ds")
         assert digest(OTHER) in str(refusal.value)
         assert digest(NARRATIVES) in str(refusal.value)
         assert "give its sha256 in the config" in str(refusal.value)
         assert not (tmp_path / "data/ds/narratives.json").exists()
         # The remedy that it names works.
-        bring_source([f"{again.url}/a.json"], "data/ds/narratives.json", sha256=digest(OTHER))
+        bring_source(
+            [f"{again.url}/a.json"], "data/ds/narratives.json", "data/ds", sha256=digest(OTHER)
+        )
     assert (tmp_path / "data/ds/narratives.json").read_bytes() == OTHER
 
 
 def test_a_mirror_with_what_the_record_says_is_good(tmp_path):
     with serve({"/a.json": NARRATIVES}) as server:
         urls = [f"{server.url}/gone.json", f"{server.url}/a.json"]
-        bring_source(urls, "data/ds/narratives.json")
+        bring_source(urls, "data/ds/narratives.json", "data/ds")
     assert (tmp_path / "data/ds/downloads/gone.json").read_bytes() == NARRATIVES
 
 
 def test_what_was_downloaded_is_checked_and_not_downloaded_again(tmp_path):
     with serve({"/a.json": NARRATIVES}) as server:
         for _ in range(2):
-            bring_source([f"{server.url}/a.json"], "data/ds/narratives.json")
+            bring_source([f"{server.url}/a.json"], "data/ds/narratives.json", "data/ds")
             (tmp_path / "data/ds/narratives.json").unlink()  # as Snakemake does before a job
         assert len(server.log) == 1
 
@@ -116,13 +118,13 @@ def test_what_was_downloaded_is_checked_and_not_downloaded_again(tmp_path):
 @pytest.mark.parametrize("change", ["url", "sha256"])
 def test_another_url_or_checksum_downloads_again(tmp_path, change):
     with serve({"/old/a.json": NARRATIVES, "/new/a.json": OTHER}) as server:
-        bring_source([f"{server.url}/old/a.json"], "data/ds/narratives.json")
+        bring_source([f"{server.url}/old/a.json"], "data/ds/narratives.json", "data/ds")
         url = f"{server.url}/{'new' if change == 'url' else 'old'}/a.json"
         if change == "sha256":
             with pytest.raises(InputError, match=digest(OTHER)):
-                bring_source([url], "data/ds/narratives.json", sha256=digest(OTHER))
+                bring_source([url], "data/ds/narratives.json", "data/ds", sha256=digest(OTHER))
         else:
-            bring_source([url], "data/ds/narratives.json")
+            bring_source([url], "data/ds/narratives.json", "data/ds")
             assert (tmp_path / "data/ds/narratives.json").read_bytes() == OTHER
         assert len(server.log) == 2
 
@@ -136,7 +138,7 @@ def put_by_hand(tmp_path, body):
 @pytest.mark.parametrize("known", [{}, {"sha256": digest(NARRATIVES)}, {"size": len(NARRATIVES)}])
 def test_a_file_put_in_place_by_hand_is_checked_and_used(tmp_path, known):
     put_by_hand(tmp_path, NARRATIVES)
-    bring_source(["http://127.0.0.1:1/a.json"], "data/ds/narratives.json", **known)
+    bring_source(["http://127.0.0.1:1/a.json"], "data/ds/narratives.json", "data/ds", **known)
     assert (tmp_path / "data/ds/narratives.json").read_bytes() == NARRATIVES
     record = read_checksums(tmp_path / "data/ds/SHA256SUMS")["downloads/a.json"]
     assert (record.origin, record.sha256) == (BY_HAND, digest(NARRATIVES))
@@ -146,13 +148,13 @@ def test_a_file_put_in_place_by_hand_is_checked_and_used(tmp_path, known):
 def test_a_wrong_file_put_in_place_by_hand_is_refused_and_kept(tmp_path, known):
     put_by_hand(tmp_path, OTHER)
     with pytest.raises(InputError, match=r"data/ds/downloads/a.json: .* (was|were) expected"):
-        bring_source(["http://127.0.0.1:1/a.json"], "data/ds/narratives.json", **known)
+        bring_source(["http://127.0.0.1:1/a.json"], "data/ds/narratives.json", "data/ds", **known)
     assert (tmp_path / "data/ds/downloads/a.json").read_bytes() == OTHER
 
 
 def test_a_local_file_is_linked_and_not_copied(tmp_path):
     (tmp_path / "mine.json").write_bytes(NARRATIVES)
-    bring_source(["mine.json"], "data/ds/narratives.json")
+    bring_source(["mine.json"], "data/ds/narratives.json", "data/ds")
     assert (tmp_path / "data/ds/narratives.json").readlink() == tmp_path / "mine.json"
     assert not (tmp_path / "data/ds/downloads").exists()
 
@@ -160,7 +162,9 @@ def test_a_local_file_is_linked_and_not_copied(tmp_path):
 def test_three_members_of_a_large_archive_move_little(tmp_path):
     members = [*MEMBERS, "annotations/readme.txt"]
     with serve({"/p.zip": shop(PANOPTIC)}) as server:
-        bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", len(PANOPTIC), None, members)
+        bring_source(
+            [f"{server.url}/p.zip"], "data/ds/panoptic.zip", "data/ds", len(PANOPTIC), None, members
+        )
     assert len(PANOPTIC) > 49e6
     assert server.sent < 2e6
     assert_same_members(tmp_path / "data/ds/panoptic.zip", PANOPTIC, members)
@@ -171,9 +175,9 @@ def test_members_are_continued_after_an_interruption(tmp_path):
     with serve(answers) as server:
         url = [f"{server.url}/p.zip"]
         with pytest.raises(InputError, match="404"):
-            bring_source(url, "data/ds/panoptic.zip", members=MEMBERS)
+            bring_source(url, "data/ds/panoptic.zip", "data/ds", members=MEMBERS)
         answers["/p.zip"] = shop(PANOPTIC)
-        bring_source(url, "data/ds/panoptic.zip", members=MEMBERS)
+        bring_source(url, "data/ds/panoptic.zip", "data/ds", members=MEMBERS)
     assert_same_members(tmp_path / "data/ds/panoptic.zip", PANOPTIC, MEMBERS)
     assert server.sent < 1_300_000  # nothing twice
 
@@ -182,7 +186,7 @@ def test_a_server_that_sends_no_parts_is_asked_for_the_whole(tmp_path):
     whole = make_zip({MEMBERS[0]: 1000, MEMBERS[1]: 2000, "more": 300_000})
     with serve({"/p.zip": whole}) as server:
         url = [f"{server.url}/p.zip"]
-        bring_source(url, "data/ds/panoptic.zip", len(whole), digest(whole), MEMBERS)
+        bring_source(url, "data/ds/panoptic.zip", "data/ds", len(whole), digest(whole), MEMBERS)
     assert (tmp_path / "data/ds/panoptic.zip").read_bytes() == whole
 
 
@@ -195,10 +199,10 @@ def test_a_damaged_member_is_fetched_once_more(tmp_path):
     with serve(answers) as server:
         url = [f"{server.url}/p.zip"]
         with pytest.raises(InputError, match=r"panoptic_val2017.zip is damaged .CRC"):
-            bring_source(url, "data/ds/panoptic.zip", len(PANOPTIC), members=MEMBERS)
+            bring_source(url, "data/ds/panoptic.zip", "data/ds", len(PANOPTIC), members=MEMBERS)
         assert not (tmp_path / "data/ds/panoptic.zip").exists()
         answers["/p.zip"] = shop(PANOPTIC)
-        bring_source(url, "data/ds/panoptic.zip", len(PANOPTIC), members=MEMBERS)
+        bring_source(url, "data/ds/panoptic.zip", "data/ds", len(PANOPTIC), members=MEMBERS)
     assert_same_members(tmp_path / "data/ds/panoptic.zip", PANOPTIC, MEMBERS)
 
 
@@ -210,6 +214,7 @@ def test_a_missing_member_is_named(tmp_path):
         bring_source(
             [f"{server.url}/p.zip"],
             "data/ds/panoptic.zip",
+            "data/ds",
             members=layout.panoptic_members("test2017"),
         )
     assert not (tmp_path / "data/ds/panoptic.zip").exists()
@@ -223,7 +228,7 @@ def test_more_images_fetch_only_the_rest_and_all_of_them_make_the_whole_zip(tmp_
         url, path = [f"{server.url}/val2017.zip"], tmp_path / "data/ds/images.zip"
         moved = []
         for members in (names[:10], names[:20], None):
-            bring_source(url, path, **known, members=members)
+            bring_source(url, path, "data/ds", **known, members=members)
             moved.append(server.sent)
             if members:
                 assert_same_members(path, whole, members)
@@ -246,7 +251,7 @@ def test_an_archive_with_hostile_names_is_refused(tmp_path, kind):
     name, message = HOSTILE[kind]
     body = make_zip({name: 100, MEMBERS[0]: 100, MEMBERS[1]: 100})
     with serve({"/p.zip": shop(body)}) as server, pytest.raises(InputError, match=message):
-        bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", members=MEMBERS)
+        bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", "data/ds", members=MEMBERS)
     assert [path.name for path in (tmp_path / "data/ds").iterdir()] == ["downloads"]
     assert not list(tmp_path.parent.rglob("escape.txt"))
 
@@ -256,7 +261,7 @@ def test_a_truncated_directory_is_refused(tmp_path):
         serve({"/p.zip": shop(PANOPTIC[:-40])}) as server,
         pytest.raises(InputError, match="truncated or no zip"),
     ):
-        bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", members=MEMBERS)
+        bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", "data/ds", members=MEMBERS)
     assert not (tmp_path / "data/ds/panoptic.zip").exists()
 
 
@@ -264,5 +269,5 @@ def test_the_first_images_by_id_are_chosen(tmp_path):
     images = [{"id": number, "file_name": f"{number}.jpg"} for number in (9, 3, 7)]
     with zipfile.ZipFile(tmp_path / "panoptic.zip", "w") as archive:
         archive.writestr("annotations/panoptic_val2017.json", json.dumps({"images": images}))
-    chosen = layout.image_members(tmp_path / "panoptic.zip", "val2017", 2)
+    chosen = layout.image_members(tmp_path / "panoptic.zip", "val2017", [0, 2])
     assert chosen == ["val2017/3.jpg", "val2017/7.jpg"]

@@ -36,3 +36,12 @@ def finished(tmp_path_factory, checkpoint) -> Run:
     run = Run(tmp_path_factory.mktemp("run"), tiny_config(checkpoint))
     run.snakemake()
     return run
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """Six scenes in the published formats, as a server would have them."""
+    folder = tmp_path_factory.mktemp("server")
+    files = [folder / name for name in ("images.zip", "panoptic.zip", "narratives.json")]
+    write_dataset(*files, image_count=6, seed=4, split="scenes")
+    return {f"/{path.name}": path.read_bytes() for path in files}

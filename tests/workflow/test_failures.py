@@ -2,40 +2,9 @@
 
 import pytest
 from serving import serve
-from workflows import Run
-
-from clip_grounding.scenes.archive import write_dataset
+from workflows import Run, png_config
 
 pytestmark = pytest.mark.workflow
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """Six scenes in the published formats, as a server would have them."""
-    folder = tmp_path_factory.mktemp("server")
-    files = [folder / name for name in ("images.zip", "panoptic.zip", "narratives.json")]
-    write_dataset(*files, image_count=6, seed=4, split="scenes")
-    return {f"/{path.name}": path.read_bytes() for path in files}
-
-
-def png_config(url, checkpoint, **more) -> dict:
-    dataset = {
-        "kind": "png",
-        "split": "scenes",
-        "image_count": 6,
-        "images": {"url": f"{url}/images.zip"},
-        "panoptic": {"url": f"{url}/panoptic.zip"},
-        "narratives": {"url": f"{url}/narratives.json"},
-        "models": ["random-clip"],
-        **more,
-    }
-    return {
-        "dataset": "small-png",
-        "datasets": {"small-png": dataset},
-        "models": {"random-clip": {"checkpoint": str(checkpoint)}},
-        "images_per_shard": 3,
-        "figures": {"examples": 2},
-    }
 
 
 def test_a_dataset_from_a_server_is_read_like_a_rendered_one(published, checkpoint, tmp_path):

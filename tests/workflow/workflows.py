@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -19,6 +19,7 @@ class Run:
 
     folder: Path
     config: dict
+    environment: dict = field(default_factory=dict)
 
     def snakemake(self, *arguments, check=True, config=None, cores=2, root=ROOT):
         """Run snakemake there; gives the finished process with its output as one text."""
@@ -32,7 +33,7 @@ class Run:
         ]
         done = subprocess.run(
             [str(part) for part in command],
-            env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
+            env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -54,3 +55,24 @@ class Run:
 
     def __truediv__(self, path) -> Path:
         return self.folder / path
+
+
+def png_config(url, checkpoint, **more) -> dict:
+    """Settings of a run on the `published` scenes of a server, with a given checkpoint folder."""
+    dataset = {
+        "kind": "png",
+        "split": "scenes",
+        "image_count": 6,
+        "images": {"url": f"{url}/images.zip"},
+        "panoptic": {"url": f"{url}/panoptic.zip"},
+        "narratives": {"url": f"{url}/narratives.json"},
+        "models": ["random-clip"],
+        **more,
+    }
+    return {
+        "dataset": "small-png",
+        "datasets": {"small-png": dataset},
+        "models": {"random-clip": {"checkpoint": str(checkpoint)}},
+        "images_per_shard": 3,
+        "figures": {"examples": 2},
+    }

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clip_grounding.errors import InputError
-from clip_grounding.files import digest_file, replacing
+from clip_grounding.files import digest_file, digest_files, replacing
 
 MANIFEST = "manifest.json"
 _RECORD = ".manifest.json"  # Snakemake deletes the manifest before it runs a job again
@@ -235,19 +235,10 @@ def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
     folder, cache = Path(folder).expanduser().absolute(), Path(cache)
     try:
         names = _select_files([path.name for path in folder.iterdir()], str(folder))
-        known = json.loads(cache.read_text()) if cache.exists() else {}
     except (OSError, ValueError, InputError):
         return None
-    digests = {}
-    for name in names:
-        path = folder / name
-        status = path.stat()
-        key = [str(path), status.st_size, status.st_mtime_ns]
-        digests[json.dumps(key)] = known.get(json.dumps(key)) or digest_file(path)
-    if not digests.keys() <= known.keys():
-        with replacing(cache) as temporary:
-            temporary.write_text(json.dumps({**known, **digests}, indent=1, sort_keys=True))
-    content = [names, list(digests.values())]
+    digests = digest_files([folder / name for name in names], cache)
+    content = [names, digests]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

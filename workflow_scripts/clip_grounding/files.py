@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,3 +32,32 @@ def digest_file(path: Path) -> str:
     """Give the sha256 of a file's content, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_files(paths: list[Path], cache: Path) -> list[str]:
+    """Give the sha256 of files, reading again only those whose size or time has changed.
+
+    Parameters
+    ----------
+    paths : list of Path
+    cache : Path
+        A JSON file that remembers the digests; it is made where missing.
+
+    Returns
+    -------
+    list of str
+        In hexadecimal digits.
+    """
+    try:
+        known = json.loads(cache.read_text())
+    except (OSError, ValueError):
+        known = {}
+    digests = {}
+    for path in paths:
+        status = path.stat()
+        key = json.dumps([str(path), status.st_size, status.st_mtime_ns])
+        digests[key] = known.get(key) or digest_file(path)
+    if not digests.keys() <= known.keys():
+        with replacing(cache) as temporary:
+            temporary.write_text(json.dumps({**known, **digests}, indent=1, sort_keys=True))
+    return list(digests.values())

@@ -31,8 +31,16 @@ def panoptic_members(split: str) -> list[str]:
     return [panoptic_json(split), nested_zip(split)]
 
 
-def image_members(panoptic: str | Path, split: str, count: int) -> list[str]:
-    """Names of the first `count` images in order of their ids, in the zip of the images.
+def image_members(panoptic: str | Path, split: str, span: tuple[int, int]) -> list[str]:
+    """Names of a shard's images in the zip of the images.
+
+    Parameters
+    ----------
+    panoptic : str or Path
+        The panoptic archive, which lists the images.
+    split : str
+    span : (int, int)
+        The shard's first image in order of the ids, and the one after its last.
 
     Raises
     ------
@@ -48,4 +56,4 @@ def image_members(panoptic: str | Path, split: str, count: int) -> list[str]:
         raise InputError(
             f"{name}: its images have no id and file_name each: use the published archive"
         ) from error
-    return [image_member(split, file_name) for _, file_name in files[:count]]
+    return [image_member(split, file_name) for _, file_name in files[slice(*span)]]

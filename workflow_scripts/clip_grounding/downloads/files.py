@@ -75,11 +75,11 @@ def local_path(url: str) -> Path | None:
     return Path(url).expanduser().absolute()
 
 
-def link(source: Path, path: Path) -> None:
-    """Make `path` a link to `source`, relative within a folder so that the folder can be moved."""
-    inside = source.is_relative_to(path.parent.absolute())
+def link(source: Path, path: Path, relative: bool = False) -> None:
+    """Make `path` a link to `source`; a relative one stays right when both are moved."""
+    target = os.path.relpath(source, path.parent.absolute()) if relative else source
     with replacing(path) as temporary:
-        temporary.symlink_to(os.path.relpath(source, path.parent.absolute()) if inside else source)
+        temporary.symlink_to(target)
 
 
 def fetch_whole(url: str, path: Path, size: int | None, sha256: str | None) -> str:

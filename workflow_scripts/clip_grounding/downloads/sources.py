@@ -4,8 +4,11 @@ Beside the file, ``downloads/`` holds what came whole, under the name that the s
 ``SHA256SUMS`` what it was.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import unquote
+
+from filelock import FileLock
 
 from clip_grounding.downloads.checksums import BY_HAND, Record, read_checksums, record_checksum
 from clip_grounding.downloads.files import (
@@ -18,12 +21,13 @@ from clip_grounding.downloads.files import (
 from clip_grounding.downloads.members import fetch_members
 from clip_grounding.downloads.remote import DownloadError, RangeRefusedError, RemoteFile
 from clip_grounding.errors import InputError
-from clip_grounding.files import digest_file
+from clip_grounding.files import digest_files
 
 
 def bring_source(
     urls: list[str],
     path: str | Path,
+    folder: str | Path,
     size: int | None = None,
     sha256: str | None = None,
     members: list[str] | None = None,
@@ -36,6 +40,8 @@ def bring_source(
         Where it is, tried in order: ``http(s)://``, ``file://``, or paths.
     path : str or Path
         The file to make; it appears only when it is complete and as expected.
+    folder : str or Path
+        The dataset's folder. Jobs that bring parts of the same published file take turns.
     size : int, optional
         The published file's size in bytes.
     sha256 : str, optional
@@ -51,24 +57,25 @@ def bring_source(
         the file is kept for the next try.
     """
     path = Path(path)
-    store = _Store(path.absolute(), urls, size, sha256)
-    if store.has_file():
-        link(store.file, path)
-        return
+    store = _Store(Path(folder).absolute(), path.name, urls, size, sha256)
     problems: dict[str, DownloadError] = {}
-    for url in urls:
-        source = local_path(url)
-        try:
-            if source is not None:
-                check_file(source, size, sha256)
-                link(source, path)
-            elif members is None or not store.fetch_members(url, members, path):
-                store.fetch_whole(url)
-                link(store.file, path)
-        except DownloadError as problem:
-            problems[str(source or url)] = problem
-        else:
+    with store.lock:
+        if store.has_file():
+            link(store.file, path, relative=True)
             return
+        for url in urls:
+            source = local_path(url)
+            try:
+                if source is not None:
+                    check_file(source, size, sha256)
+                    link(source, path)
+                elif members is None or not store.fetch_members(url, members, path):
+                    store.fetch_whole(url)
+                    link(store.file, path, relative=True)
+            except DownloadError as problem:
+                problems[str(source or url)] = problem
+            else:
+                return
     remedy = f"put the right file there, or correct the url of {path} in the config"
     if any(local_path(url) is None for url in urls):
         remedy = f"run again to go on where it ended, or fetch it by hand as {store.shown}"
@@ -82,23 +89,29 @@ def bring_source(
 
 
 class _Store:
-    """The folder of a dataset's downloads, as far as it concerns one file."""
+    """A dataset's folder of downloads, as far as it concerns one published file."""
 
-    def __init__(self, path: Path, urls: list[str], size: int | None, sha256: str | None):
+    def __init__(
+        self, folder: Path, name: str, urls: list[str], size: int | None, sha256: str | None
+    ):
         published = [url for url in urls if local_path(url) is None]
-        name = unquote(published[0].partition("?")[0].rpartition("/")[2]) if published else ""
-        self.file = path.parent / "downloads" / (name or path.name)
-        self.checksums = path.parent / "SHA256SUMS"
+        if published:
+            name = unquote(published[0].partition("?")[0].rpartition("/")[2]) or name
+        self.file = folder / "downloads" / name
+        self.checksums = folder / "SHA256SUMS"
         self.shown = self.file.relative_to(Path.cwd()) if _is_below_here(self.file) else self.file
         self.name = f"downloads/{self.file.name}"
         self.record: Record | None = read_checksums(self.checksums).get(self.name)
+        self.lock = FileLock(self.file.with_name(f".{name}.lock")) if published else nullcontext()
         self._urls, self._size, self._sha256 = urls, size, sha256
+        if published:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
 
     def has_file(self) -> bool:
         """Tell whether the file is here already, by hand or from an earlier download."""
         if not self.file.exists():
             return False
-        digest = digest_file(self.file)
+        (digest,) = digest_files([self.file], self.file.with_name(".digests.json"))
         ours = (
             self.record is not None
             and self.record.origin != BY_HAND
