@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random")  # GPUs, as far as Slurm knows
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
@@ -186,13 +188,14 @@ class SlurmNode:
         return self.client("sinfo", "-h", "-o", "%T", check=False)
 
     def jobs(self) -> list[dict[str, str]]:
-        """Slurm's record of every job so far, as scontrol shows it."""
+        """Slurm's record of every job so far, as scontrol shows it, in the order of their ids."""
         text = self.client("scontrol", "--oneliner", "--all", "show", "job", check=False)
-        return [
+        jobs = [
             dict(re.findall(r"(\w[\w/:]*)=(\S*)", line))
             for line in text.splitlines()
             if line.startswith("JobId=")
         ]
+        return sorted(jobs, key=lambda job: int(job["JobId"]))
 
     def wait_until(self, condition, what: str | None, seconds: float = 30) -> bool:
         """Wait for a condition; of `what` None, no more than so long, else it is an error."""
@@ -205,6 +208,33 @@ class SlurmNode:
             return False
         logs = "\n".join(path.read_text()[-2000:] for path in self.folder.glob("*.out"))
         raise TimeoutError(f"not within {seconds} s: {what}\n{logs}")
+
+    def processes_of_jobs(self) -> list[psutil.Process]:
+        """Every process of this Slurm's jobs, slurmstepd included."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                own = process.environ().get("SLURM_CONF") == f"{self.folder}/slurm.conf"
+                if own and ("SLURM_JOB_ID" in process.environ() or process.name() == "slurmstepd"):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return found
+
+    def wait_for_script(self, shard: str, seconds: float = 120) -> psutil.Process:
+        """The process of the script that works on a shard, once it runs."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            jobs = [job["JobId"] for job in self.jobs() if job.get("Comment", "").endswith(shard)]
+            for process in self.processes_of_jobs():
+                try:
+                    script = ".snakemake/scripts/" in " ".join(process.cmdline())
+                    if script and process.environ().get("SLURM_JOB_ID") in jobs:
+                        return process
+                except psutil.NoSuchProcess:
+                    continue
+            time.sleep(0.1)
+        raise TimeoutError(f"no script works on shard {shard}: {self.jobs()}")
 
 
 def free_ports(count: int) -> list[int]:
