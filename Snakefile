@@ -13,6 +13,7 @@ configfile: Path(workflow.current_basedir) / "config.yaml"
 
 include: "rules/common.smk"
 include: "rules/sources.smk"
+include: "rules/resources.smk"
 include: "rules/download.smk"
 include: "rules/scenes.smk"
 include: "rules/annotations.smk"

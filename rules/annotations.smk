@@ -18,8 +18,8 @@ rule index_phrases:
         "benchmarks/{dataset}/index_phrases.tsv"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=index_mb,
+        runtime=index_minutes,
     conda:
         "../envs/torch.yaml"
     script:
@@ -43,8 +43,8 @@ rule rasterize_masks:
         "benchmarks/{dataset}/rasterize_masks/{shard}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=scoring_mb,
+        runtime=scoring_minutes,
     conda:
         "../envs/torch.yaml"
     script:

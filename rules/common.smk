@@ -350,10 +350,6 @@ def figures_of(dataset):
     ]
 
 
-def uses_gpu(wildcards):
-    return 0 if CONFIG["device"] == "cpu" else 1
-
-
 def published_spec(wildcards):
     folder = CONFIG["published_metrics"]
     if folder is None:

@@ -41,8 +41,8 @@ rule read_published:
         "benchmarks/published/read_published.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     conda:
         "../envs/torch.yaml"
     script:
@@ -79,8 +79,8 @@ rule compare_published:
         f"benchmarks/{CONFIG['dataset']}/compare_published.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=growing(4000),
+        runtime=growing(10),
     conda:
         "../envs/report.yaml"
     script:
@@ -114,8 +114,8 @@ rule reanalyse_published:
         "benchmarks/published/reanalyse_published.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     conda:
         "../envs/report.yaml"
     script:

@@ -17,8 +17,9 @@ rule compute_relevance:
     threads: 4
     resources:
         gpu=uses_gpu,
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=relevance_mb,
+        runtime=relevance_minutes,
+        batch_size=relevance_batch,
     conda:
         "../envs/torch.yaml"
     script:

@@ -3,6 +3,7 @@
 
 rule plot_scores:
     """Draw the mean score of every contender in both directions as bars."""
+    localrule: True
     input:
         summary="results/{dataset}/summary.csv",
     output:
@@ -67,8 +68,8 @@ rule plot_examples:
         "benchmarks/{dataset}/plot_examples/{model}/{attribution}.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     conda:
         "../envs/report.yaml"
     script:
@@ -77,6 +78,7 @@ rule plot_examples:
 
 rule plot_strict_scores:
     """Draw the strict average precision of every contender, with the chance level."""
+    localrule: True
     input:
         summary="results/{dataset}/summary.csv",
     output:
@@ -139,8 +141,8 @@ rule plot_area:
         "benchmarks/{dataset}/plot_area.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=table_mb,
+        runtime=table_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -149,6 +151,7 @@ rule plot_area:
 
 rule plot_slices:
     """Draw the first model's strict average precision on every slice of the phrases."""
+    localrule: True
     input:
         summary="results/{dataset}/summary.csv",
     output:
@@ -212,8 +215,8 @@ rule plot_thresholds:
         "benchmarks/{dataset}/plot_thresholds.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=table_mb,
+        runtime=table_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -222,6 +225,7 @@ rule plot_thresholds:
 
 rule plot_waterfall:
     """Draw what each correction from the poster's score to the strict one moves."""
+    localrule: True
     input:
         waterfall="results/{dataset}/waterfall.csv",
     output:

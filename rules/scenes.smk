@@ -18,8 +18,8 @@ rule render_scenes:
         "benchmarks/{dataset}/render_scenes.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     conda:
         "../envs/report.yaml"
     script:
@@ -41,8 +41,8 @@ rule train_scenes_clip:
         "benchmarks/models/{model}/train_scenes_clip.tsv"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     conda:
         "../envs/torch.yaml"
     script:

@@ -18,8 +18,8 @@ rule score_relevance:
         "benchmarks/{dataset}/score_relevance/{model}/{attribution}/{direction}/{shard}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=scoring_mb,
+        runtime=scoring_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -43,8 +43,8 @@ rule score_baseline:
         "benchmarks/{dataset}/score_baseline/{attribution}/{direction}/{shard}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=scoring_mb,
+        runtime=scoring_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -67,8 +67,8 @@ rule score_waterfall:
         "benchmarks/{dataset}/score_waterfall/{model}/{attribution}/{direction}/{shard}.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=scoring_mb,
+        runtime=waterfall_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -90,8 +90,8 @@ rule summarize_waterfall:
         "benchmarks/{dataset}/summarize_waterfall.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=table_mb,
+        runtime=table_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -113,8 +113,8 @@ rule collect_scores:
         "benchmarks/{dataset}/collect_scores.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=table_mb,
+        runtime=table_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -139,8 +139,8 @@ rule summarize_scores:
         "benchmarks/{dataset}/summarize_scores.tsv"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=table_mb,
+        runtime=table_minutes,
     conda:
         "../envs/report.yaml"
     script:
@@ -162,8 +162,8 @@ rule compare_contenders:
         "benchmarks/{dataset}/compare_contenders.tsv"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=table_mb,
+        runtime=table_minutes,
     conda:
         "../envs/report.yaml"
     script:

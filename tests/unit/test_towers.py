@@ -5,7 +5,7 @@ import torch
 from plain_attribution import random_clip
 
 from clip_grounding.errors import InputError
-from clip_grounding.towers import choose_device, load_clip, split_towers
+from clip_grounding.towers import load_clip, split_towers
 
 CPU = torch.device("cpu")
 
@@ -60,10 +60,3 @@ def test_a_folder_without_weights_is_refused_by_name(tmp_path):
     random_clip().config.save_pretrained(tmp_path)
     with pytest.raises(InputError, match=f"{tmp_path}: no loadable CLIP checkpoint"):
         load_clip(tmp_path, CPU)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_missing_gpu_is_refused_and_auto_takes_the_cpu():
-    assert choose_device("auto") == CPU
-    with pytest.raises(InputError, match="device: cuda is asked for"):
-        choose_device("cuda")

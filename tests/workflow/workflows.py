@@ -21,19 +21,14 @@ class Run:
     config: dict
     environment: dict = field(default_factory=dict)
 
-    def snakemake(self, *arguments, check=True, config=None, cores=2, root=ROOT):
+    def snakemake(self, *arguments, check=True, config=None, cores=2, root=ROOT, environment=None):
         """Run snakemake there; gives the finished process with its output as one text."""
-        overlay = self.folder / "overlay.yaml"
-        overlay.write_text(yaml.safe_dump(config or self.config))
-        command = [
-            BIN / "snakemake",
-            *("-s", root / "Snakefile", "--directory", self.folder),
-            *("--configfile", overlay, "--cores", str(cores)),
-            *arguments,
-        ]
+        command, environment = self.command(
+            *arguments, config=config, cores=cores, root=root, environment=environment
+        )
         done = subprocess.run(
-            [str(part) for part in command],
-            env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **self.environment},
+            command,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -42,6 +37,22 @@ class Run:
         if check and done.returncode:
             raise AssertionError(f"snakemake ended with {done.returncode}:\n{done.stdout}")
         return done
+
+    def command(self, *arguments, config=None, cores=2, root=ROOT, environment=None):
+        """The same as a command and its environment, to start it oneself."""
+        overlay = self.folder / "overlay.yaml"
+        overlay.write_text(yaml.safe_dump(config or self.config))
+        command = [
+            BIN / "snakemake",
+            *("-s", root / "Snakefile", "--directory", self.folder),
+            *("--configfile", overlay, "--cores", str(cores)),
+            *arguments,
+        ]
+        environment = {**(environment or os.environ), **self.environment}
+        return (
+            [str(part) for part in command],
+            {**environment, "PATH": f"{BIN}:{environment['PATH']}"},
+        )
 
     def planned(self, *arguments, config=None, root=ROOT):
         """Number of jobs by rule that a dry run plans."""

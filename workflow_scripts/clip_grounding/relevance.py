@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from clip_grounding.archives import open_images
 from clip_grounding.attribution import load_attribution
+from clip_grounding.devices import reserve_device
 from clip_grounding.preprocessing import ImagePreprocessor
 from clip_grounding.tables import RELEVANCE
 from clip_grounding.tokens import TextTokenizer, Tokens
-from clip_grounding.towers import Clip, choose_device, load_clip
+from clip_grounding.towers import Clip, load_clip
 
 PROMPTS = ("matched", "null")
 """Every phrase has a map for its own text or region, and one for the empty text or black image."""
@@ -147,14 +148,15 @@ def compute_relevance(
         CPU threads for torch.
     """
     torch.set_num_threads(threads)
-    explainer = Explainer(
-        load_clip(checkpoint, choose_device(device)),
-        TextTokenizer(checkpoint),
-        ImagePreprocessor(checkpoint),
-        load_attribution(**attribution),
-        batch_size,
-    )
-    with open_images(images, split) as archive:
+    with reserve_device(device) as own, open_images(images, split) as archive:
+        print(f"device {own}, {threads} threads, batch size {batch_size}", flush=True)
+        explainer = Explainer(
+            load_clip(checkpoint, own),
+            TextTokenizer(checkpoint),
+            ImagePreprocessor(checkpoint),
+            load_attribution(**attribution),
+            batch_size,
+        )
         if direction == "text_to_image":
             yield from text_to_image_relevance(explainer, narratives, phrases, archive.pixels)
         else:

@@ -175,15 +175,6 @@ class Clip:
         return tower.open_last_block(hidden, self.pooled_rows(inputs)).embeddings()
 
 
-def choose_device(device: str) -> torch.device:
-    """Resolve ``auto`` to the GPU where there is one, else the CPU."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: cuda is asked for, but torch sees no GPU here: use auto or cpu")
-    return torch.device(device)
-
-
 def load_clip(folder: str | Path, device: torch.device) -> Clip:
     """Load a CLIP checkpoint in the transformers layout from a local folder.
 

@@ -1,0 +1,86 @@
+"""What the jobs ask for: time, memory and batch size by clip_grounding.sizing, and the GPU.
+
+None of it takes part in `spec`: asking for more reruns nothing.
+"""
+
+from clip_grounding import sizing
+
+
+def uses_gpu(wildcards):
+    return 0 if CONFIG["device"] == "cpu" else 1
+
+
+def shard_size(wildcards):
+    start, stop = shard_span(wildcards.dataset, wildcards.shard)
+    return stop - start
+
+
+def relevance_minutes(wildcards, threads, attempt):
+    return sizing.relevance_minutes(
+        images=shard_size(wildcards),
+        model=MODELS[wildcards.model],
+        attribution=ATTRIBUTIONS[wildcards.attribution],
+        direction=wildcards.direction,
+        threads=threads,
+        gpu=uses_gpu(wildcards) > 0,
+        attempt=attempt,
+    )
+
+
+def relevance_mb(wildcards, attempt):
+    return sizing.relevance_mb(
+        model=MODELS[wildcards.model],
+        attribution=ATTRIBUTIONS[wildcards.attribution],
+        batch_size=relevance_batch(wildcards, attempt),
+        gpu=uses_gpu(wildcards) > 0,
+        attempt=attempt,
+    )
+
+
+def relevance_batch(wildcards, attempt):
+    """The script's batch size: a smaller one makes the same maps in less memory."""
+    return sizing.relevance_batch(CONFIG["batch_size"], attempt)
+
+
+def scoring_minutes(wildcards, attempt):
+    return sizing.scoring_minutes(shard_size(wildcards), attempt=attempt)
+
+
+def waterfall_minutes(wildcards, attempt):
+    """Every step from one protocol to the other is a scoring of its own."""
+    return sizing.scoring_minutes(shard_size(wildcards), steps=6, attempt=attempt)
+
+
+def scoring_mb(wildcards, attempt):
+    return sizing.scoring_mb(shard_size(wildcards), attempt)
+
+
+def image_count(dataset):
+    return shards_of(dataset)[-1].stop
+
+
+def table_minutes(wildcards, attempt):
+    dataset = wildcards.dataset
+    return sizing.table_minutes(image_count(dataset), len(contenders_of(dataset)), attempt)
+
+
+def table_mb(wildcards, attempt):
+    dataset = wildcards.dataset
+    return sizing.table_mb(image_count(dataset), len(contenders_of(dataset)), attempt)
+
+
+def index_minutes(wildcards, attempt):
+    return sizing.index_minutes(DATASETS[wildcards.dataset]["image_count"], attempt)
+
+
+def index_mb(wildcards, attempt):
+    return sizing.index_mb(DATASETS[wildcards.dataset]["image_count"], attempt)
+
+
+def growing(amount):
+    """A fixed request of a job whose work is always the same, times the attempt."""
+
+    def request(wildcards, attempt):
+        return amount * attempt
+
+    return request
