@@ -64,6 +64,7 @@ EDITS = {
         ("workflow_scripts/collect_scores.py", "table.assign(model", "table.copy().assign(model"),
         SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
     ),
+    "what is logged": ((f"{LIBRARY}/logs.py", "buffering=1", "buffering=-1"), set()),
     "how files are downloaded": (
         (f"{LIBRARY}/downloads/remote.py", "TIMEOUT = 60", "TIMEOUT = 61"),
         set(),

@@ -23,6 +23,9 @@ NUMERIC_LIBRARIES = {
 }
 """Imports whose version can change numbers, with the package that they come in."""
 
+WITHOUT_OUTPUT = {f"{LIBRARY}.{name}" for name in ("devices", "errors", "logs")}
+"""Modules that say how a job runs and what it prints; no output depends on them."""
+
 
 @lru_cache(maxsize=256)
 def fingerprint(script: Path, modules: tuple[str, ...] = ()) -> str:
@@ -46,7 +49,7 @@ def fingerprint(script: Path, modules: tuple[str, ...] = ()) -> str:
     while pending:
         module = pending.pop()
         path = find_module(script.parent, module)
-        if path is None or module in code:
+        if path is None or module in code or module in WITHOUT_OUTPUT:
             continue
         code[module] = hash_definitions(path)
         imported = _imports(path)

@@ -7,7 +7,6 @@ for all its regions.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from clip_grounding.archives import open_images
 from clip_grounding.attribution import load_attribution
+from clip_grounding.batches import MemoryFit, make_batches, prepare_batches
 from clip_grounding.devices import reserve_device
 from clip_grounding.preprocessing import ImagePreprocessor
 from clip_grounding.tables import RELEVANCE
@@ -40,43 +40,47 @@ class Explainer:
     preprocess : ImagePreprocessor
     attribute : callable
         See `clip_grounding.attribution`.
-    batch_size : int
+    fit : MemoryFit
         Images, or texts, per forward pass.
+    threads : int
+        Threads that prepare images.
     """
 
     clip: Clip
     tokenizer: TextTokenizer
     preprocess: ImagePreprocessor
     attribute: Callable[..., Tensor]
-    batch_size: int
+    fit: MemoryFit
+    threads: int = 1
+
+    def prepare(self, items: Iterable, prepare: Callable) -> Iterator[tuple[list, list]]:
+        """Batches of items with what `prepare` makes of each, the next one ahead of a GPU."""
+        ahead = 0 if self.clip.device.type == "cpu" else 1
+        return prepare_batches(make_batches(items, self.fit.size), prepare, self.threads, ahead)
 
     def embed_texts(self, texts: list[str]) -> dict[str, Tensor]:
         """Unit embedding of each distinct text; batches hold texts of similar length."""
         tokens = {text: self.tokenizer(text).ids for text in texts}
         order = sorted(tokens, key=lambda text: (len(tokens[text]), text))
-        embeddings = {}
-        for batch in _batches(order, self.batch_size):
-            ids = self._pad([tokens[text] for text in batch])
-            embeddings.update(zip(batch, self.clip.embed(self.clip.text, ids), strict=True))
-        return embeddings
 
-    def embed_images(self, images: Iterable[np.ndarray]) -> Tensor:
-        """Unit embeddings of uint8 RGB images, (n_images, width)."""
-        batches = _batches(images, self.batch_size)
-        parts = [self.clip.embed(self.clip.image, self.pixels(batch)) for batch in batches]
-        return torch.cat(parts)
+        def embed(batch: list[str]) -> Tensor:
+            return self.clip.embed(self.clip.text, self._pad([tokens[text] for text in batch]))
 
-    def pixels(self, images: Iterable[np.ndarray]) -> Tensor:
-        """Preprocess uint8 RGB images to (n_images, 3, size, size) on the model's device."""
-        values = np.stack([self.preprocess(image) for image in images])
-        return torch.from_numpy(values).to(self.clip.device)
+        return dict(zip(order, self.fit.run(embed, order), strict=True))
 
-    def explain_images(self, pixels: Tensor, targets: list[Tensor]) -> list[np.ndarray]:
+    def embed_images(self, images: list[np.ndarray]) -> list[Tensor]:
+        """Unit embedding (width,) of each preprocessed image."""
+        return self.fit.run(
+            lambda batch: self.clip.embed(self.clip.image, self._stack(batch)), images
+        )
+
+    def explain_images(self, images: list[np.ndarray], targets: list[Tensor]) -> list[np.ndarray]:
         """Patch relevance of each image for each of its targets.
 
         Parameters
         ----------
-        pixels : Tensor, shape (n_images, 3, size, size)
+        images : list of ndarray, shape (3, size, size)
+            Preprocessed.
         targets : list of Tensor, shape (n_targets, width)
             Text embeddings per image.
 
@@ -84,8 +88,13 @@ class Explainer:
         -------
         list of ndarray of float32, shape (n_targets, n_patches)
         """
-        rows = self._explain(self.clip.image, pixels, targets)
-        return [part[:, 1:].numpy(force=True) for part in rows]
+
+        def explain(batch: list[tuple]) -> list[np.ndarray]:
+            pixels = self._stack([image for image, _ in batch])
+            rows = self._explain(self.clip.image, pixels, [own for _, own in batch])
+            return [part[:, 1:].numpy(force=True) for part in rows]
+
+        return self.fit.run(explain, list(zip(images, targets, strict=True)))
 
     def explain_texts(self, texts: list[Tokens], targets: list[Tensor]) -> list[np.ndarray]:
         """Word-token relevance of each text for each of its target image embeddings.
@@ -94,11 +103,16 @@ class Explainer:
         -------
         list of ndarray of float32, shape (n_targets, n_words)
         """
-        rows = self._explain(self.clip.text, self._pad([tokens.ids for tokens in texts]), targets)
-        return [
-            part[:, 1 : 1 + len(tokens.starts)].numpy(force=True)
-            for part, tokens in zip(rows, texts, strict=True)
-        ]
+
+        def explain(batch: list[tuple]) -> list[np.ndarray]:
+            ids = self._pad([tokens.ids for tokens, _ in batch])
+            rows = self._explain(self.clip.text, ids, [own for _, own in batch])
+            return [
+                part[:, 1 : 1 + len(tokens.starts)].numpy(force=True)
+                for part, (tokens, _) in zip(rows, batch, strict=True)
+            ]
+
+        return self.fit.run(explain, list(zip(texts, targets, strict=True)))
 
     def _explain(self, tower, inputs: Tensor, targets: list[Tensor]) -> tuple[Tensor, ...]:
         counts = [len(part) for part in targets]
@@ -106,6 +120,10 @@ class Explainer:
         items = items.to(self.clip.device)
         rows = self.attribute(self.clip, tower, inputs, torch.cat(targets), items)
         return rows.split(counts)
+
+    def _stack(self, images: list[np.ndarray]) -> Tensor:
+        """Preprocessed images on the model's device, (n_images, 3, size, size)."""
+        return torch.from_numpy(np.stack(images)).to(self.clip.device)
 
     def _pad(self, ids: list[np.ndarray]) -> Tensor:
         """Pad on the right with end-of-text: the causal mask hides it from the pooled row."""
@@ -155,7 +173,8 @@ def compute_relevance(
             TextTokenizer(checkpoint),
             ImagePreprocessor(checkpoint),
             load_attribution(**attribution),
-            batch_size,
+            MemoryFit(batch_size),
+            threads,
         )
         if direction == "text_to_image":
             yield from text_to_image_relevance(explainer, narratives, phrases, archive.pixels)
@@ -188,8 +207,11 @@ def text_to_image_relevance(
     """
     embeddings = explainer.embed_texts(["", *phrases["utterance"]])
     height, width = explainer.clip.grid
-    for batch in _image_batches(narratives, phrases, explainer.batch_size):
-        pixels = explainer.pixels(read_image(image.file_name) for image in batch)
+
+    def prepare(image: _Image) -> np.ndarray:
+        return explainer.preprocess(read_image(image.file_name))
+
+    for batch, pixels in explainer.prepare(_images(narratives, phrases), prepare):
         texts = [list(dict.fromkeys(["", *image.phrases["utterance"]])) for image in batch]
         targets = [torch.stack([embeddings[text] for text in own]) for own in texts]
         rows = []
@@ -220,9 +242,27 @@ def image_to_text_relevance(
     DataFrame
         The columns of ``tables.RELEVANCE["image_to_text"]``, some images' rows at a time.
     """
-    black = explainer.embed_images([np.zeros((2, 2, 3), np.uint8)])  # black at every size
-    for batch in _image_batches(narratives, phrases, explainer.batch_size):
-        regions = _embed_regions(explainer, batch, masks, read_image)
+    black = np.zeros((2, 2, 3), np.uint8)  # black at every size
+    (null,) = explainer.embed_images([explainer.preprocess(black)])
+    counts = masks.set_index(["image_id", "mask"])[["height", "width", "counts"]]
+
+    def prepare(image: _Image) -> dict[int, np.ndarray]:
+        """The distinct regions of an image by their number, preprocessed."""
+        pixels, regions = read_image(image.file_name), {}
+        for mask in sorted(set(image.phrases["mask"])):
+            height, width, code = counts.loc[(image.image_id, mask)]
+            region = coco_mask.decode({"size": [height, width], "counts": code})
+            regions[mask] = explainer.preprocess(pixels * region[..., None])
+        return regions
+
+    for batch, prepared in explainer.prepare(_images(narratives, phrases), prepare):
+        keys = [
+            (image.image_id, mask)
+            for image, regions in zip(batch, prepared, strict=True)
+            for mask in regions
+        ]
+        pixels = [region for regions in prepared for region in regions.values()]
+        embeddings = dict(zip(keys, explainer.embed_images(pixels), strict=True))
         captions = [
             (image, narrative, own)
             for image in batch
@@ -231,17 +271,17 @@ def image_to_text_relevance(
         tokens = [explainer.tokenizer(image.texts[narrative]) for image, narrative, _ in captions]
         own_masks = [list(dict.fromkeys(own["mask"])) for _, _, own in captions]
         targets = [
-            torch.cat([black, *(regions[image.image_id, mask] for mask in distinct)])
+            torch.stack([null, *(embeddings[image.image_id, mask] for mask in distinct)])
             for (image, _, _), distinct in zip(captions, own_masks, strict=True)
         ]
         rows = []
         for (_, _, own), words, distinct, relevance in zip(
             captions, tokens, own_masks, explainer.explain_texts(tokens, targets), strict=True
         ):
-            null, *matched = relevance
+            black_map, *matched = relevance
             maps = dict(zip(distinct, matched, strict=True))
             for phrase in own.itertuples():
-                for prompt, values in zip(PROMPTS, (maps[phrase.mask], null), strict=True):
+                for prompt, values in zip(PROMPTS, (maps[phrase.mask], black_map), strict=True):
                     rows.append((*_key(phrase), prompt, words.starts, words.ends, values))
         yield pd.DataFrame(rows, columns=RELEVANCE["image_to_text"].names)
 
@@ -254,53 +294,14 @@ class _Image:
     phrases: pd.DataFrame
 
 
-def _image_batches(
-    narratives: pd.DataFrame, phrases: pd.DataFrame, batch_size: int
-) -> Iterator[list[_Image]]:
+def _images(narratives: pd.DataFrame, phrases: pd.DataFrame) -> Iterator[_Image]:
     """The images that have phrases, in image-id order, with a progress bar."""
-    by_image = narratives.groupby("image_id")
-    images = (
-        _Image(
-            image_id,
-            by_image.get_group(image_id)["file_name"].iloc[0],
-            by_image.get_group(image_id).set_index("narrative")["text"].to_dict(),
-            own,
-        )
-        for image_id, own in phrases.groupby("image_id")
-    )
-    with tqdm(total=phrases["image_id"].nunique(), unit="image", mininterval=1) as progress:
-        for batch in _batches(images, batch_size):
-            yield batch
-            progress.update(len(batch))
-
-
-def _embed_regions(
-    explainer: Explainer,
-    batch: list[_Image],
-    masks: pd.DataFrame,
-    read_image: Callable[[str], np.ndarray],
-) -> dict[tuple[int, int], Tensor]:
-    """Embed each distinct region of the images, black outside it; (1, width) each."""
-    wanted = [(image, mask) for image in batch for mask in sorted(set(image.phrases["mask"]))]
-    keys = [(image.image_id, mask) for image, mask in wanted]
-    records = masks.set_index(["image_id", "mask"]).loc[keys]
-
-    def masked_images() -> Iterator[np.ndarray]:
-        decoded = {}
-        for (image, _), record in zip(wanted, records.itertuples(), strict=True):
-            if image.image_id not in decoded:
-                decoded = {image.image_id: read_image(image.file_name)}
-            region = {"size": [record.height, record.width], "counts": record.counts}
-            yield decoded[image.image_id] * coco_mask.decode(region)[..., None]
-
-    return dict(zip(keys, explainer.embed_images(masked_images()).split(1), strict=True))
+    files = narratives.groupby("image_id")["file_name"].first()
+    texts = narratives.set_index("narrative")["text"]
+    own = tqdm(phrases.groupby("image_id"), unit="image", mininterval=1)
+    for image_id, rows in own:
+        yield _Image(image_id, files[image_id], texts[rows["narrative"].unique()].to_dict(), rows)
 
 
 def _key(phrase) -> tuple[int, int, int]:
     return phrase.narrative, phrase.phrase, phrase.image_id
-
-
-def _batches(values: Iterable, size: int) -> Iterator[list]:
-    values = iter(values)
-    while batch := list(islice(values, size)):
-        yield batch
