@@ -11,6 +11,9 @@ min_version("9.27")
 configfile: Path(workflow.current_basedir) / "config.yaml"
 
 
+report: "rules/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/download.smk"
 include: "rules/scenes.smk"

@@ -345,7 +345,7 @@ def examples_inputs(wildcards):
 
 def figures_of(dataset):
     """The figures of a dataset: its charts, and a page of examples per model and attribution."""
-    charts = ["scores", "strict", "area", "slices", "thresholds", "waterfall"]
+    charts = ["scores", "strict", "differences", "area", "slices", "thresholds", "waterfall"]
     pages = [
         f"examples/{model}/{attribution}"
         for model in DATASETS[dataset]["models"]

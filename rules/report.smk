@@ -112,6 +112,42 @@ rule plot_strict_scores:
         "../workflow_scripts/plot_strict_scores.py"
 
 
+rule plot_differences:
+    """Draw what every model's matched relevance has beyond the null prompt, chance and the rest."""
+    input:
+        comparisons="results/{dataset}/comparisons.csv",
+    output:
+        report(
+            "results/{dataset}/figures/differences.pdf",
+            caption="report/differences.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "paired differences", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/differences.png",
+            caption="report/differences.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "paired differences", "format": "PNG"},
+        ),
+    params:
+        code=code_of("plot_differences"),
+        spec=bars_spec,
+    log:
+        "logs/{dataset}/plot_differences.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_differences.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/plot_differences.py"
+
+
 rule plot_area:
     """Draw the first model's scores, and the baselines', against the area of the region."""
     input:

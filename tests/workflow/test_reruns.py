@@ -14,8 +14,8 @@ from workflows import ROOT
 pytestmark = pytest.mark.workflow
 
 ALL_FIGURES = {
-    "plot_scores", "plot_strict_scores", "plot_area", "plot_slices", "plot_thresholds",
-    "plot_waterfall", "plot_examples",
+    "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
+    "plot_thresholds", "plot_waterfall", "plot_examples",
 }  # fmt: skip
 SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders"}
 SCORED = {"score_relevance", "score_baseline", "score_waterfall", "summarize_waterfall"}
