@@ -36,3 +36,4 @@ rule all:
             "waterfall.csv",
         ),
         figures_of(CONFIG["dataset"]),
+        animations_of(CONFIG["dataset"]),

@@ -1,4 +1,4 @@
-"""The figures: charts of a dataset's scores, and pages of examples per model and attribution."""
+"""The figures: charts of a dataset's scores, and examples and an animation per model."""
 
 
 rule plot_scores:
@@ -291,3 +291,35 @@ rule plot_waterfall:
         "../envs/report.yaml"
     script:
         "../workflow_scripts/plot_waterfall.py"
+
+
+rule animate_narrative:
+    """Animate a narrative's phrases in turn, each over the pixels that a model looks at."""
+    input:
+        unpack(animation_inputs),
+        narratives="results/{dataset}/narratives.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+        images="data/{dataset}/images.zip",
+    output:
+        animation=report(
+            "results/{dataset}/animations/{model}/{attribution}/{narrative}.gif",
+            caption="report/animation.rst",
+            category="{dataset}",
+            subcategory="Examples",
+            labels={"model": "{model}", "attribution": "{attribution}", "format": "GIF"},
+        ),
+    params:
+        code=code_of("animate_narrative"),
+        spec=animation_spec,
+    log:
+        "logs/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.log",
+    benchmark:
+        "benchmarks/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/animate_narrative.py"

@@ -15,8 +15,9 @@ pytestmark = pytest.mark.workflow
 
 ALL_FIGURES = {
     "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
-    "plot_thresholds", "plot_waterfall", "plot_examples",
+    "plot_thresholds", "plot_waterfall", "plot_examples", "animate_narrative",
 }  # fmt: skip
+PICTURES = {"plot_examples", "animate_narrative"}
 SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders"}
 SCORED = {"score_relevance", "score_baseline", "score_waterfall", "summarize_waterfall"}
 FROM_SCORES = SCORED | SUMMARIES | ALL_FIGURES
@@ -42,7 +43,7 @@ EDITS = {
         (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
         # the waterfall's module averages its steps too
         {"score_waterfall", "summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
-        - {"collect_scores", "plot_examples"},
+        - {"collect_scores", *PICTURES},
     ),
     "an attribution's module": (
         (f"{LIBRARY}/attribution/gradient_attention.py", "mean(1)\n", "mean(dim=1)\n"),
@@ -62,7 +63,7 @@ EDITS = {
     ),
     "the script of one rule": (
         ("workflow_scripts/collect_scores.py", "table.assign(model", "table.copy().assign(model"),
-        SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
+        SUMMARIES | ALL_FIGURES - {"plot_waterfall", *PICTURES},
     ),
     "how files are downloaded": (
         (f"{LIBRARY}/downloads.py", "TIMEOUT = 60", "TIMEOUT = 61"),
@@ -81,21 +82,21 @@ SETTINGS = {
     ),
     "`bootstrap`": (
         {"bootstrap": {"resamples": 201}},
-        {"summarize_scores", "compare_contenders", "summarize_waterfall"}
-        | ALL_FIGURES - {"plot_examples"},
+        {"summarize_scores", "compare_contenders", "summarize_waterfall"} | ALL_FIGURES - PICTURES,
     ),
-    "`figures`": ({"figures": {"examples": 1}}, {"plot_examples"}),
+    "`figures: examples`": ({"figures": {"examples": 1}}, PICTURES),
+    "`figures: animation`": ({"figures": {"animation": 0}}, {"animate_narrative"}),
     "`seed`": (
         {"seed": 5},
         {"score_relevance", "score_baseline", "summarize_waterfall"} | SUMMARIES | ALL_FIGURES,
     ),
     "`baselines`, one fewer": (
         {"evaluate": {"baselines": ["random", "empty"]}},
-        SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
+        SUMMARIES | ALL_FIGURES - {"plot_waterfall", *PICTURES},
     ),
     "`directions`, one fewer": (
         {"evaluate": {"directions": ["text_to_image"]}},
-        {"summarize_waterfall"} | SUMMARIES | ALL_FIGURES,
+        {"summarize_waterfall"} | SUMMARIES | ALL_FIGURES - {"animate_narrative"},
     ),
     "`layers` of the attribution": (
         {"attributions": {"gradient-attention": {"layers": "all"}}},
@@ -103,7 +104,7 @@ SETTINGS = {
     ),
     "`max_images`, lower by a shard": (
         {"max_images": 10},
-        SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES - {"plot_examples"},
+        SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES - PICTURES,
     ),
     "`images_per_shard`": ({"images_per_shard": 6}, FROM_MASKS),
     "the dataset's `seed`": (
@@ -165,7 +166,8 @@ def test_another_attribution_adds_its_own_jobs_and_the_summaries(finished):
         "evaluate": {"attributions": ["gradient-attention", "all-layers"]},
     }
     planned = finished.planned(config=merged(finished.config, change))
-    own = {"compute_relevance": 6, "score_relevance": 6, "score_waterfall": 6, "plot_examples": 1}
+    own = {"compute_relevance": 6, "score_relevance": 6, "score_waterfall": 6, "plot_examples": 1,
+           "animate_narrative": 1}  # fmt: skip
     assert {rule: planned.get(rule) for rule in own} == own
     assert set(planned) == set(own) | SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES
 

@@ -139,7 +139,7 @@ def draw_caption(
             ha="left",
             va="center_baseline",
         )
-    for left, right, line in _underlines(words, phrase):
+    for left, right, line in find_strokes(words, phrase):
         y = (line + 1) * LINE_HEIGHT - _PAD - 0.4
         axes.plot([left, right], [y, y], color=PHRASE, linewidth=1.2, solid_capstyle="butt")
 
@@ -161,8 +161,8 @@ def _edges(word: str, weight: str) -> np.ndarray:
     return np.maximum.accumulate([0.0, *widths])
 
 
-def _underlines(words: list[Word], phrase: tuple[int, int]) -> list[tuple[float, float, int]]:
-    """One stroke (left, right, line) per line of the phrase, across the spaces within it."""
+def find_strokes(words: list[Word], phrase: tuple[int, int]) -> list[tuple[float, float, int]]:
+    """Give a stroke (left, right, line) per line of the phrase, across the spaces within it."""
     strokes = {}
     for word in words:
         start, end = max(word.start, phrase[0]), min(word.end, phrase[1])
