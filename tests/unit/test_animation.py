@@ -114,9 +114,10 @@ def test_colours_that_mean_something_survive_the_palette(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
     save_animation(frames_of(image=noise), tmp_path / "a.gif")
     for frame in opened(tmp_path / "a.gif")[0]:
-        assert len(pixels_like(frame, COLORS["matched"], tolerance=8)) > 100
+        assert len(pixels_like(frame, COLORS["matched"], tolerance=0)) > 100
+        assert (frame[0, 0] == 255).all()
     for frame in opened(tmp_path / "a.gif")[0][1:]:
-        assert len(pixels_like(frame, WORD_SHADES[1], tolerance=8)) > 50
+        assert len(pixels_like(frame, WORD_SHADES[1], tolerance=0)) > 50
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")

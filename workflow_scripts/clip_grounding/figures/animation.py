@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -205,12 +206,16 @@ def save_animation(frames: list[np.ndarray], path: str | Path, seconds: float = 
 
 def _reduce_colors(frame: np.ndarray) -> Image.Image:
     """Reduce a frame to 256 colours, keeping those that few pixels have but that mean something."""
-    image = Image.fromarray(frame)
-    kept = [int(name[i : i + 2], 16) for name in _KEPT for i in (1, 3, 5)]
-    frequent = image.quantize(256 - len(_KEPT)).getpalette()
-    palette = Image.new("P", (1, 1))
-    palette.putpalette((kept + frequent)[:768])
-    return image.quantize(palette=palette, dither=Image.Dither.NONE)
+    kept = [[round(255 * level) for level in to_rgb(name)] for name in _KEPT]
+    frequent = Image.fromarray(frame).quantize(256 - len(kept)).getpalette()
+    palette = np.array([*kept, *np.reshape(frequent, (-1, 3))], dtype=np.int32)[:256]
+    colors, places = np.unique(frame.reshape(-1, 3), axis=0, return_inverse=True)
+    # The nearest one exactly: Pillow's own search would turn white into a light grey.
+    nearest = [np.square(palette - color).sum(axis=1).argmin() for color in colors.astype(np.int32)]
+    reduced = np.array(nearest, dtype=np.uint8)[places].reshape(frame.shape[:2])
+    image = Image.fromarray(reduced, mode="P")
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    return image
 
 
 def _draw_frame(
