@@ -21,9 +21,8 @@ def executed(finished):
     for name, default in SETTINGS.items():
         assert f"\n{name} = {default}" in cell.source
         cell.source = cell.source.replace(f"{name} = {default}", f"{name} = {values[name]}")
-    NotebookClient(
-        notebook, timeout=120, resources={"metadata": {"path": NOTEBOOK.parent}}
-    ).execute()
+    place = {"metadata": {"path": NOTEBOOK.parent}}
+    NotebookClient(notebook, timeout=600, startup_timeout=300, resources=place).execute()
     return notebook
 
 
