@@ -11,6 +11,9 @@ min_version("9.27")
 configfile: Path(workflow.current_basedir) / "config.yaml"
 
 
+report: "rules/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/sources.smk"
 include: "rules/resources.smk"
@@ -35,3 +38,4 @@ rule all:
             "waterfall.csv",
         ),
         figures_of(CONFIG["dataset"]),
+        animations_of(CONFIG["dataset"]),

@@ -59,6 +59,7 @@ wildcard_constraints:
     attribution=one_of([*ATTRIBUTIONS, *EVALUATE["baselines"]]),
     direction=one_of(DIRECTIONS),
     shard=r"\d+",
+    narrative=r"auto|0|[1-9]\d*",
 
 
 def spec_of(**settings):
@@ -335,9 +336,51 @@ def examples_inputs(wildcards):
     }
 
 
+def animation_spec(wildcards):
+    """A narrative's number, or how one is chosen among the examples."""
+    settings = {"narrative": wildcards.narrative, "examples": CONFIG["figures"]["examples"]}
+    if wildcards.narrative != "auto":
+        settings = {"narrative": int(wildcards.narrative)}
+    return spec_of(
+        model=wildcards.model,
+        attribution=wildcards.attribution,
+        split=DATASETS[wildcards.dataset]["split"],
+        **settings,
+    )
+
+
+def animation_inputs(wildcards):
+    """Regions and maps: of the first shard with its scores to choose from, or of all shards."""
+    dataset = wildcards.dataset
+    shards = shards_of(dataset)[:1] if wildcards.narrative == "auto" else shards_of(dataset)
+    path = f"results/{dataset}/{{}}/{wildcards.model}/{wildcards.attribution}/text_to_image/{{}}.parquet"
+    return {
+        "images": images_files(dataset, shards),
+        "masks": [f"results/{dataset}/masks/{shard.name}.parquet" for shard in shards],
+        "relevance": [path.format("relevance", shard.name) for shard in shards],
+        "scores": (
+            [path.format("scores", shard.name) for shard in shards]
+            if wildcards.narrative == "auto"
+            else []
+        ),
+    }
+
+
+def animations_of(dataset):
+    """The animation of every model and attribution, where pixels are evaluated."""
+    narrative = CONFIG["figures"]["animation"]
+    if narrative is None or "text_to_image" not in DIRECTIONS:
+        return []
+    return [
+        f"results/{dataset}/animations/{model}/{attribution}/{narrative}.gif"
+        for model in DATASETS[dataset]["models"]
+        for attribution in EVALUATE["attributions"]
+    ]
+
+
 def figures_of(dataset):
     """The figures of a dataset: its charts, and a page of examples per model and attribution."""
-    charts = ["scores", "strict", "area", "slices", "thresholds", "waterfall"]
+    charts = ["scores", "strict", "differences", "area", "slices", "thresholds", "waterfall"]
     pages = [
         f"examples/{model}/{attribution}"
         for model in DATASETS[dataset]["models"]

@@ -1,4 +1,4 @@
-"""The figures: charts of a dataset's scores, and pages of examples per model and attribution."""
+"""The figures: charts of a dataset's scores, and examples and an animation per model."""
 
 
 rule plot_scores:
@@ -111,6 +111,42 @@ rule plot_strict_scores:
         "../envs/report.yaml"
     script:
         "../workflow_scripts/plot_strict_scores.py"
+
+
+rule plot_differences:
+    """Draw what every model's matched relevance has beyond the null prompt, chance and the rest."""
+    input:
+        comparisons="results/{dataset}/comparisons.csv",
+    output:
+        report(
+            "results/{dataset}/figures/differences.pdf",
+            caption="report/differences.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "paired differences", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/differences.png",
+            caption="report/differences.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": "paired differences", "format": "PNG"},
+        ),
+    params:
+        code=code_of("plot_differences"),
+        spec=bars_spec,
+    log:
+        "logs/{dataset}/plot_differences.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_differences.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/plot_differences.py"
 
 
 rule plot_area:
@@ -258,3 +294,34 @@ rule plot_waterfall:
         "../envs/report.yaml"
     script:
         "../workflow_scripts/plot_waterfall.py"
+
+
+rule animate_narrative:
+    """Animate a narrative's phrases in turn, each over the pixels that a model looks at."""
+    input:
+        unpack(animation_inputs),
+        narratives="results/{dataset}/narratives.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+    output:
+        animation=report(
+            "results/{dataset}/animations/{model}/{attribution}/{narrative}.gif",
+            caption="report/animation.rst",
+            category="{dataset}",
+            subcategory="Examples",
+            labels={"model": "{model}", "attribution": "{attribution}", "format": "GIF"},
+        ),
+    params:
+        code=code_of("animate_narrative"),
+        spec=animation_spec,
+    log:
+        "logs/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.log",
+    benchmark:
+        "benchmarks/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/animate_narrative.py"

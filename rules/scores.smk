@@ -80,7 +80,13 @@ rule summarize_waterfall:
     input:
         waterfall=waterfall_files,
     output:
-        summary="results/{dataset}/waterfall.csv",
+        summary=report(
+            "results/{dataset}/waterfall.csv",
+            caption="report/waterfall_table.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "from poster to strict"},
+        ),
     params:
         code=code_of("summarize_waterfall"),
         spec=steps_spec,
@@ -128,8 +134,20 @@ rule summarize_scores:
         phrases="results/{dataset}/phrases.parquet",
         narratives="results/{dataset}/narratives.parquet",
     output:
-        summary="results/{dataset}/summary.csv",
-        coverage="results/{dataset}/coverage.csv",
+        summary=report(
+            "results/{dataset}/summary.csv",
+            caption="report/summary.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "means"},
+        ),
+        coverage=report(
+            "results/{dataset}/coverage.csv",
+            caption="report/coverage.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "what was left out"},
+        ),
     params:
         code=code_of("summarize_scores"),
         spec=summary_spec,
@@ -152,7 +170,13 @@ rule compare_contenders:
     input:
         scores="results/{dataset}/scores.parquet",
     output:
-        comparisons="results/{dataset}/comparisons.csv",
+        comparisons=report(
+            "results/{dataset}/comparisons.csv",
+            caption="report/comparisons.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "paired differences"},
+        ),
     params:
         code=code_of("compare_contenders"),
         spec=comparison_spec,

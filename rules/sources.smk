@@ -37,6 +37,11 @@ def images_file(dataset, shard):
     return f"data/{dataset}/images.zip"
 
 
+def images_files(dataset, shards):
+    """The zips that have the images of several shards."""
+    return list(dict.fromkeys(images_file(dataset, shard.name) for shard in shards))
+
+
 def source_spec(wildcards):
     """Where a file is, what is known of it, and which part of it is needed."""
     name, _, _ = wildcards.source.partition(".")
@@ -69,10 +74,9 @@ def downloads_of(dataset):
     checkpoints = [f"data/models/{model}/manifest.json" for model in models]
     if DATASETS[dataset]["kind"] != "png":
         return checkpoints
-    images = dict.fromkeys(images_file(dataset, shard.name) for shard in shards_of(dataset))
     return [
         f"data/{dataset}/narratives.json",
         f"data/{dataset}/panoptic.zip",
-        *images,
+        *images_files(dataset, shards_of(dataset)),
         *checkpoints,
     ]

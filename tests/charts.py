@@ -1,5 +1,7 @@
 """Tables for the charts of the strict protocol, the charts, and what is drawn in them."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -7,9 +9,11 @@ from matplotlib.colors import to_hex
 from score_tables import phrase_keys, phrase_tables, score_table
 
 from clip_grounding import waterfall as steps_of
+from clip_grounding.comparisons import compare
 from clip_grounding.figures.area import average_by_area, draw_area
 from clip_grounding.figures.bars import draw_scores
 from clip_grounding.figures.curves import CHANCE_LOOKS
+from clip_grounding.figures.differences import draw_differences
 from clip_grounding.figures.slices import draw_slices
 from clip_grounding.figures.style import COLORS, house_style
 from clip_grounding.figures.thresholds import average_curves, draw_thresholds
@@ -24,9 +28,10 @@ BASELINES = [("baseline", kind, "none") for kind in ("random", "empty", "center"
 BOOTSTRAP = {"resamples": 20, "confidence": 0.95, "seed": 0}
 
 
-def scores_of(models, n_images=60):
+def scores_of(models, n_images=60, attributions=(HOW,)):
     """Scores of every contender; the centre has none image to text, as in a run."""
-    own = [(m, HOW, prompt) for m in models for prompt in ("matched", "null", "mismatched")]
+    prompts = ("matched", "null", "mismatched")
+    own = [(m, a, prompt) for m in models for a in attributions for prompt in prompts]
     scores = score_table(phrase_keys(n_images), [*BASELINES, *own])
     area = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
     is_empty = scores["attribution"] == "empty"
@@ -34,16 +39,16 @@ def scores_of(models, n_images=60):
     return scores[(scores["attribution"] != "center") | (scores["direction"] == DIRECTIONS[0])]
 
 
-def summary_of(models, n_images=60):
+def summary_of(models, n_images=60, attributions=(HOW,)):
     phrases, narratives = phrase_tables(phrase_keys(n_images))
-    summary = summarize(scores_of(models, n_images), phrases, narratives, **BOOTSTRAP)
+    summary = summarize(scores_of(models, n_images, attributions), phrases, narratives, **BOOTSTRAP)
     return add_published(summary, [["text_to_image", "baseline", "random", "none", 0.3]])
 
 
-def curves_of(models, directions=DIRECTIONS):
+def curves_of(models, directions=DIRECTIONS, attributions=(HOW,)):
     generator = np.random.default_rng(0)
     tables = []
-    for model in models:
+    for model, attribution in product(models, attributions):
         for direction in directions:
             rows = pd.MultiIndex.from_product(
                 [range(40), ["matched", "mismatched", "null"], LEVELS.astype(np.float32)],
@@ -51,7 +56,7 @@ def curves_of(models, directions=DIRECTIONS):
             ).to_frame(index=False)
             rows["n_phrases"] = 1 + rows["image_id"] % 3
             rows["iou_sum"] = rows["n_phrases"] * generator.random(len(rows)) / 2
-            tables.append(((model, HOW, direction), rows))
+            tables.append(((model, attribution, direction), rows))
     return tables
 
 
@@ -73,16 +78,19 @@ def only(table, direction):
     return table if direction is None else table[table["direction"] == direction]
 
 
-def draw_all(models, direction=None):
+def draw_all(models, direction=None, attributions=(HOW,)):
     """Every chart of a run, by its file's name."""
-    summary = only(summary_of(models), direction)
-    area = average_by_area(only(scores_of(models), direction), models[0], HOW, **BOOTSTRAP)
-    curves = average_curves(
-        curves_of(models, DIRECTIONS if direction is None else [direction]), **BOOTSTRAP
-    )
+    attributions = list(attributions)
+    scores = only(scores_of(models, attributions=attributions), direction)
+    summary = only(summary_of(models, attributions=attributions), direction)
+    comparisons = compare(scores, **BOOTSTRAP)
+    area = average_by_area(scores, models[0], HOW, **BOOTSTRAP)
+    directions = DIRECTIONS if direction is None else [direction]
+    curves = average_curves(curves_of(models, directions, attributions), **BOOTSTRAP)
     return {
-        "scores": draw_scores(summary, models, [HOW], 0.95, protocol="poster"),
-        "strict": draw_scores(summary, models, [HOW], 0.95, protocol="strict"),
+        "scores": draw_scores(summary, models, attributions, 0.95, protocol="poster"),
+        "strict": draw_scores(summary, models, attributions, 0.95, protocol="strict"),
+        "differences": draw_differences(comparisons, models, attributions, 0.95),
         "area": draw_area(area, models[0], HOW, 0.95),
         "slices": draw_slices(summary, models[0], HOW, 0.95),
         "thresholds": draw_thresholds(curves, summary, 0.95),

@@ -208,3 +208,19 @@ def test_an_archive_with_names_that_point_outside_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="points outside of the archive"):
         open_images(path, "val2017")
     assert [entry.name for entry in tmp_path.iterdir()] == ["images.zip"]
+
+
+def test_images_are_found_in_the_zips_of_several_shards(tmp_path):
+    zips = []
+    for number in range(2):
+        path = tmp_path / f"{number}.zip"
+        path.write_bytes(
+            make_zip({f"val2017/{number}.png": encode(np.full((2, 2, 3), number, np.uint8))})
+        )
+        zips.append(str(path))
+    link = tmp_path / "link.zip"
+    link.symlink_to(zips[1])
+    with open_images([*zips, str(link)], "val2017") as images:
+        assert [images.pixels(f"{number}.png").max() for number in range(2)] == [0, 1]
+        with pytest.raises(InputError, match=r"has no member val2017/2\.png"):
+            images.pixels("2.png")

@@ -1,5 +1,6 @@
 """The charts of the strict protocol: they say what the tables say, and stay readable."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,10 +25,14 @@ from charts import (
 from matplotlib.colors import to_hex
 
 from clip_grounding import waterfall as steps_of
-from clip_grounding.figures.area import EDGES, FEWEST_IMAGES, average_by_area, draw_area
+from clip_grounding.comparisons import compare
+from clip_grounding.figures import style
+from clip_grounding.figures.area import EDGES, average_by_area, draw_area
 from clip_grounding.figures.bars import draw_scores
+from clip_grounding.figures.differences import draw_differences
+from clip_grounding.figures.selection import FEWEST_IMAGES
 from clip_grounding.figures.slices import MARKERS, ROWS, draw_slices
-from clip_grounding.figures.style import COLORS, LABELS, save_figure
+from clip_grounding.figures.style import COLORS, LABELS, PAGE_HEIGHT, PAGE_WIDTH, save_figure
 from clip_grounding.figures.thresholds import average_curves, draw_thresholds
 from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
 from clip_grounding.slices import SLICES
@@ -35,11 +40,17 @@ from clip_grounding.strict import LEVELS
 
 
 @pytest.mark.parametrize(
-    ("models", "direction"),
-    [(["b32"], None), (["b32"], "text_to_image"), (["b32"], "image_to_text"), (TEN, None)],
+    ("models", "direction", "attributions"),
+    [
+        (["b32"], None, [HOW]),
+        (["b32"], "text_to_image", [HOW]),
+        (["b32"], "image_to_text", [HOW]),
+        (TEN, None, [HOW]),
+        (TEN, None, [HOW, f"{HOW}-all-layers"]),
+    ],
 )
-def test_no_text_overlaps_another_or_leaves_the_figure(models, direction):
-    for name, figure in draw_all(models, direction).items():
+def test_no_text_overlaps_and_ten_models_fit_a_page(models, direction, attributions):
+    for name, figure in draw_all(models, direction, attributions).items():
         boxes = boxes_of(figure)
         for i, (text, box) in enumerate(boxes):
             assert box.x0 >= 0, (name, text)
@@ -50,6 +61,19 @@ def test_no_text_overlaps_another_or_leaves_the_figure(models, direction):
                 apart_x = min(box.x1, beside.x1) - max(box.x0, beside.x0)
                 apart_y = min(box.y1, beside.y1) - max(box.y0, beside.y0)
                 assert apart_x <= 0.5 or apart_y <= 0.5, (name, text, other)
+        if attributions == [HOW]:  # twenty contenders may need more
+            width, height = figure.get_size_inches()
+            assert width <= PAGE_WIDTH, name
+            assert height <= PAGE_HEIGHT + 1e-6, name
+
+
+def test_every_colour_is_named_in_the_style_file():
+    folder = Path(style.__file__).parent
+    for path in folder.glob("*.py"):
+        if path.name != "style.py":
+            assert not re.findall(r"[\"']#[0-9A-Fa-f]{6}", path.read_text()), path.name
+    others = {style.PHRASE, style.BAND, style.COUNTS, style.PUBLISHED, *style.WORD_SHADES}
+    assert not others & set(COLORS.values())
 
 
 def test_the_same_charts_are_the_same_bytes(tmp_path):
@@ -57,7 +81,7 @@ def test_the_same_charts_are_the_same_bytes(tmp_path):
         for name, figure in draw_all(["b32"]).items():
             save_figure(figure, [tmp_path / run / f"{name}.pdf"], dpi=60)
     files = sorted((tmp_path / "one").iterdir())
-    assert len(files) == 6
+    assert len(files) == 7
     for file in files:
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 
@@ -68,7 +92,7 @@ def test_every_contender_has_a_colour_of_its_own():
 
 
 def test_drawing_needs_no_torch():
-    modules = ("area", "bars", "slices", "thresholds", "waterfall")
+    modules = ("area", "bars", "differences", "slices", "thresholds", "waterfall")
     code = "".join(f"import clip_grounding.figures.{name}\n" for name in modules)
     code += "import sys; assert 'torch' not in sys.modules"
     library = str(Path(__file__).parents[2] / "workflow_scripts")
@@ -113,6 +137,38 @@ def test_the_poster_has_no_chance_line_and_the_strict_scores_no_published_values
         texts[protocol] = {text.get_text() for text in figure.legends[0].get_texts()}
     assert texts["poster"] - texts["strict"] == {"published"}
     assert texts["strict"] - texts["poster"] == {"chance level"}
+
+
+# Differences.
+
+
+def test_the_dots_of_the_differences_are_the_comparisons():
+    comparisons = compare(scores_of(["b16", "b32"]), **BOOTSTRAP)
+    figure = draw_differences(comparisons, ["b16", "b32"], [HOW], 0.95)
+    rows = comparisons[comparisons["metric"] == "ap"]
+    is_baseline = rows["reference_model"] == "baseline"
+    for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
+        for reference in ("random", "center", "null", "mismatched"):
+            names = rows["reference_attribution"].where(is_baseline, rows["reference"])
+            own = rows[(names == reference) & (rows["direction"] == direction)]
+            color = COLORS[reference].lower()
+            dots = [line for line in axes.lines if to_hex(line.get_color()) == color]
+            drawn = sorted((line.get_ydata()[0], line.get_xdata()[0]) for line in dots)
+            assert [x for _, x in drawn] == pytest.approx(list(own["difference"]))
+            filled = [to_hex(dot.get_markerfacecolor()) == color for dot in dots]
+            assert filled == list(own["p_holm"] < 0.05)
+        printed = [text.get_text().replace("−", "-") for text in axes.texts]
+        shown = rows[(rows["direction"] == direction) & (rows["reference"] != "matched")]
+        shown = shown[shown["reference_attribution"] != "empty"]
+        assert sorted(printed) == sorted(f"{value:+.3f}" for value in shown["difference"])
+
+
+def test_differences_are_drawn_hollow_where_they_may_be_chance():
+    comparisons = compare(scores_of(["b32"]), **BOOTSTRAP)
+    for p_holm, is_named in ((0.01, False), (0.5, True)):
+        figure = draw_differences(comparisons.assign(p_holm=p_holm), ["b32"], [HOW], 0.95)
+        entries = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert any("hollow" in entry for entry in entries) == is_named
 
 
 # Region area.
@@ -214,6 +270,19 @@ def test_the_dots_of_a_slice_are_its_means_and_intervals():
         assert spans > set(
             zip(matched["ci_low"].round(5), matched["ci_high"].round(5), strict=True)
         )
+
+
+def test_a_slice_of_too_few_images_has_its_count_alone():
+    summary = summary_of(["b32"])
+    rare = (summary["slice"] == "kind") & (summary["level"] == "stuff")
+    few = summary.assign(n_images=summary["n_images"].where(~rare, FEWEST_IMAGES - 1))
+    every, fewer = (draw_slices(table, "b32", HOW, 0.95).axes[0] for table in (summary, few))
+    for marker in MARKERS.values():
+        count, left = (
+            sum(line.get_marker() == marker for line in axes.lines) for axes in (every, fewer)
+        )
+        assert left == count - 1
+    assert [text.get_text() for text in fewer.texts] == [text.get_text() for text in every.texts]
 
 
 def test_a_slice_says_how_many_phrases_it_has():

@@ -1,7 +1,8 @@
 """What reruns when something changes: these jobs and no others.
 
 Dry runs over one finished run, from copies of the repository in which one thing is changed.
-docs/incremental.md is the same table in words; a test below compares the two.
+docs/incremental.md is the same table in words; a test below compares the two. To bring the
+document up to date: python tests/workflow/test_reruns.py
 """
 
 import re
@@ -14,9 +15,10 @@ from workflows import ROOT
 pytestmark = pytest.mark.workflow
 
 ALL_FIGURES = {
-    "plot_scores", "plot_strict_scores", "plot_area", "plot_slices", "plot_thresholds",
-    "plot_waterfall", "plot_examples",
+    "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
+    "plot_thresholds", "plot_waterfall", "plot_examples", "animate_narrative",
 }  # fmt: skip
+PICTURES = {"plot_examples", "animate_narrative"}
 SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders"}
 SCORED = {"score_relevance", "score_baseline", "score_waterfall", "summarize_waterfall"}
 FROM_SCORES = SCORED | SUMMARIES | ALL_FIGURES
@@ -42,7 +44,7 @@ EDITS = {
         (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
         # the waterfall's module averages its steps too
         {"score_waterfall", "summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
-        - {"collect_scores", "plot_examples"},
+        - {"collect_scores", *PICTURES},
     ),
     "an attribution's module": (
         (f"{LIBRARY}/attribution/gradient_attention.py", "mean(1)\n", "mean(dim=1)\n"),
@@ -62,7 +64,7 @@ EDITS = {
     ),
     "the script of one rule": (
         ("workflow_scripts/collect_scores.py", "table.assign(model", "table.copy().assign(model"),
-        SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
+        SUMMARIES | ALL_FIGURES - {"plot_waterfall", *PICTURES},
     ),
     "what is logged": ((f"{LIBRARY}/logs.py", "buffering=1", "buffering=-1"), set()),
     "how files are downloaded": (
@@ -82,21 +84,21 @@ SETTINGS = {
     ),
     "`bootstrap`": (
         {"bootstrap": {"resamples": 201}},
-        {"summarize_scores", "compare_contenders", "summarize_waterfall"}
-        | ALL_FIGURES - {"plot_examples"},
+        {"summarize_scores", "compare_contenders", "summarize_waterfall"} | ALL_FIGURES - PICTURES,
     ),
-    "`figures`": ({"figures": {"examples": 1}}, {"plot_examples"}),
+    "`figures: examples`": ({"figures": {"examples": 1}}, PICTURES),
+    "`figures: animation`": ({"figures": {"animation": 0}}, {"animate_narrative"}),
     "`seed`": (
         {"seed": 5},
         {"score_relevance", "score_baseline", "summarize_waterfall"} | SUMMARIES | ALL_FIGURES,
     ),
     "`baselines`, one fewer": (
         {"evaluate": {"baselines": ["random", "empty"]}},
-        SUMMARIES | ALL_FIGURES - {"plot_waterfall", "plot_examples"},
+        SUMMARIES | ALL_FIGURES - {"plot_waterfall", *PICTURES},
     ),
     "`directions`, one fewer": (
         {"evaluate": {"directions": ["text_to_image"]}},
-        {"summarize_waterfall"} | SUMMARIES | ALL_FIGURES,
+        {"summarize_waterfall"} | SUMMARIES | ALL_FIGURES - {"animate_narrative"},
     ),
     "`layers` of the attribution": (
         {"attributions": {"gradient-attention": {"layers": "all"}}},
@@ -104,7 +106,7 @@ SETTINGS = {
     ),
     "`max_images`, lower by a shard": (
         {"max_images": 10},
-        SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES - {"plot_examples"},
+        SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES - PICTURES,
     ),
     "`images_per_shard`": ({"images_per_shard": 6}, FROM_MASKS),
     "the dataset's `seed`": (
@@ -112,6 +114,16 @@ SETTINGS = {
         {"render_scenes", "index_phrases"} | FROM_MASKS,
     ),
 }
+
+
+# the order in which docs/incremental.md names rules: that of the pipeline
+ORDER = [
+    "render_scenes", "index_phrases", "rasterize_masks", "compute_relevance", "score_relevance",
+    "score_baseline", "score_waterfall", "summarize_waterfall", "collect_scores",
+    "summarize_scores", "compare_contenders", "plot_scores", "plot_strict_scores",
+    "plot_differences", "plot_area", "plot_slices", "plot_thresholds", "plot_waterfall",
+    "plot_examples", "animate_narrative", "build_gallery",
+]  # fmt: skip
 
 
 def merged(base: dict, change: dict) -> dict:
@@ -166,7 +178,8 @@ def test_another_attribution_adds_its_own_jobs_and_the_summaries(finished):
         "evaluate": {"attributions": ["gradient-attention", "all-layers"]},
     }
     planned = finished.planned(config=merged(finished.config, change))
-    own = {"compute_relevance": 6, "score_relevance": 6, "score_waterfall": 6, "plot_examples": 1}
+    own = {"compute_relevance": 6, "score_relevance": 6, "score_waterfall": 6, "plot_examples": 1,
+           "animate_narrative": 1}  # fmt: skip
     assert {rule: planned.get(rule) for rule in own} == own
     assert set(planned) == set(own) | SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES
 
@@ -220,3 +233,18 @@ def test_new_weights_in_the_same_folder_rerun_and_new_times_do_not(finished, tmp
     save_checkpoint(folder, ["in this image i can see"], seed=7)
     expected = {"fetch_checkpoint": 1, "compute_relevance": 1}
     assert finished.planned(target, config=config) == expected
+
+
+def update_document():
+    """Write the rules of every change into the tables of docs/incremental.md."""
+    path = ROOT / "docs/incremental.md"
+    text = path.read_text()
+    for name, (_, rules) in {**EDITS, **SETTINGS}.items():
+        listed = ", ".join(f"`{rule}`" for rule in sorted(rules, key=ORDER.index)) or "nothing"
+        row = re.compile(rf"^\| {re.escape(name)} \| .*$", re.MULTILINE)
+        text = row.sub(f"| {name} | {listed} |", text)
+    path.write_text(text)
+
+
+if __name__ == "__main__":
+    update_document()

@@ -40,39 +40,50 @@ def _oversized(archive: Archive, member: str) -> InputError:
 
 
 class Images:
-    """The images of a split, in their zip as ``{split}/{file name}``."""
+    """The images of a split, in one zip or several as ``{split}/{file name}``."""
 
-    def __init__(self, archive: Archive, split: str):
-        self._archive, self._split = archive, split
+    def __init__(self, archives: list[Archive], split: str):
+        self._archives, self._split = archives, split
 
     def __enter__(self) -> "Images":
         return self
 
     def __exit__(self, *_) -> None:
-        self._archive.close()
+        for archive in self._archives:
+            archive.close()
 
     def read(self, file_name: str) -> bytes:
         """Give the encoded image as it is in the zip."""
-        return self._archive.read(layout.image_member(self._split, file_name))
+        member = layout.image_member(self._split, file_name)
+        return self._archive_of(member).read(member)
 
     def image(self, file_name: str) -> Image.Image:
         """Decode an image to RGB."""
-        return read_image(self._archive, layout.image_member(self._split, file_name)).convert("RGB")
+        member = layout.image_member(self._split, file_name)
+        return read_image(self._archive_of(member), member).convert("RGB")
 
     def pixels(self, file_name: str) -> np.ndarray:
         """Decode an image to RGB, uint8 of shape (height, width, 3)."""
         return np.asarray(self.image(file_name))
 
+    def _archive_of(self, member: str) -> Archive:
+        """The zip that has a member; the last one, which will say so, if none has."""
+        having = (archive for archive in self._archives if archive.has(member))
+        return next(having, self._archives[-1])
 
-def open_images(path: str | Path, split: str) -> Images:
-    """Open the zip of a split's images.
+
+def open_images(paths: str | Path | list[str], split: str) -> Images:
+    """Open the zip of a split's images, or the zips of its shards.
 
     Raises
     ------
     InputError
-        It is no readable zip. The methods raise it for a member that is missing or damaged.
+        One is no readable zip. The methods raise it for a member that is missing or damaged.
     """
-    return Images(Archive(path, str(path)), split)
+    paths = [paths] if isinstance(paths, str | Path) else paths
+    # The zips of shards may be links to one file: it is opened once.
+    files = {Path(path).resolve(): str(path) for path in reversed(paths)}
+    return Images([Archive(name, name) for name in reversed(files.values())], split)
 
 
 class Panoptic:

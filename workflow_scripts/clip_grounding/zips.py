@@ -73,6 +73,10 @@ class Archive:
         self.copy(member, out)
         return out.getvalue()
 
+    def has(self, member: str) -> bool:
+        """Tell whether there is such a member."""
+        return member in self._zip.NameToInfo
+
     def info(self, member: str) -> zipfile.ZipInfo:
         """Give what the zip's directory says of a member."""
         try:

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.curves import CHANCE_LOOKS, chance_handle, curve_handles, draw_curve
-from clip_grounding.figures.selection import CHANCE, of_model
+from clip_grounding.figures.selection import CHANCE, FEWEST_IMAGES, of_model
 from clip_grounding.figures.style import (
+    COUNTS,
     DIRECTION_LABELS,
     INK,
     LABELS,
@@ -24,9 +25,6 @@ from clip_grounding.statistics import cluster_sums, interval, resampled_means
 
 EDGES = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
 """Bins of region area, as shares of the image: the first takes in all that is smaller."""
-
-FEWEST_IMAGES = 5
-"""A mean over fewer images is not drawn: resampling them says little."""
 
 _ROWS = {"poster_iou": "Mean poster score", "ap": "Mean strict AP"}
 _LOWEST = 0.0005  # where a log axis begins
@@ -178,7 +176,7 @@ def _draw_counts(axes: Axes, curves: pd.DataFrame) -> None:
     share = 100 * counts.to_numpy() / counts.sum()
     axes.bar(
         left, share, width=right - left, align="edge",
-        color="#DDDDDD", edgecolor="white", linewidth=0.6,
+        color=COUNTS, edgecolor="white", linewidth=0.6,
     )  # fmt: skip
     for x, value in zip(np.sqrt(left * right), share, strict=True):
         label = "<1" if 0 < value < 0.5 else f"{value:.0f}"

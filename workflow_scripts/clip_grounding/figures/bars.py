@@ -9,32 +9,26 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.curves import CHANCE_LOOKS, chance_handle
+from clip_grounding.figures.groups import ROW, arrange_rows, lay_out_panels, panel_width
 from clip_grounding.figures.selection import chance_levels, name_contenders, pooled_means
 from clip_grounding.figures.style import (
     COLORS,
-    COLUMN_WIDTH,
     DIRECTION_LABELS,
     INK,
     LABELS,
     LEGEND_ROW,
     PUBLISHED,
-    add_axes,
     add_legend,
     add_text,
     house_style,
-    text_width,
 )
 
 _SIZE = 7
 _SMALL = 6
 # In inches.
-_BAR = 0.14
-_GROUP_GAP = 0.09
 _MARGIN = 0.08
-_TITLE = 0.21
 _BELOW = 0.6  # tick labels, counts and the note
 _VALUE = 0.34  # room for a printed value
-_NARROWEST_PANEL = 1.15
 
 _METRICS = {
     "poster": ("poster_iou", "Poster score"),
@@ -70,16 +64,16 @@ def draw_scores(
     """
     metric, metric_label = _METRICS[protocol]
     chance = chance_levels(summary) if protocol == "strict" else {}
-    bars = arrange_bars(pooled_means(summary, metric), models, attributions)
+    rows = pooled_means(summary, metric)
+    rows = rows.assign(contender=name_contenders(rows))
+    bars = arrange_rows(rows, models, attributions)
     directions = [name for name in DIRECTION_LABELS if name in set(bars["direction"])]
-    groups = bars.groupby("group")["y"].mean()
-    names = _group_names(models, attributions)
     with house_style():
         legend = _legend_handles(bars)
         if len(chance):
             legend.append(chance_handle("chance level"))
         above = _MARGIN + LEGEND_ROW * -(-len(legend) // 2)
-        figure, panels = _lay_out(len(directions), [names[g] for g in groups.index], bars, above)
+        figure, panels = lay_out_panels(bars, models, attributions, directions, above, _BELOW)
         largest = bars[["mean", "ci_high", "published"]].max().max()
         for axes, direction in zip(panels, directions, strict=True):
             own = bars[bars["direction"] == direction]
@@ -89,9 +83,6 @@ def draw_scores(
                 axes.axvline(chance[direction], **CHANCE_LOOKS)
             axes.set_title(DIRECTION_LABELS[direction], loc="left", fontsize=_SIZE, pad=4)
             axes.set_xlabel(_count_label(own), fontsize=_SMALL, labelpad=2)
-            axes.set_yticks([])
-        panels[0].set_yticks(groups, [names[g] for g in groups.index], fontsize=_SIZE)
-        panels[0].tick_params(axis="y", length=0)
         bottom = figure.get_size_inches()[1] - _MARGIN
         note = f"{metric_label}: mean and {100 * confidence:g} % interval, images resampled"
         add_text(figure, _MARGIN, bottom, note, fontsize=_SMALL)
@@ -99,71 +90,9 @@ def draw_scores(
     return figure
 
 
-def arrange_bars(summary: pd.DataFrame, models: list[str], attributions: list[str]) -> pd.DataFrame:
-    """Say which contender each row of the summary is, in which group, and where its bar goes.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        Rows of one metric.
-    models, attributions : list of str
-        In the order in which they are drawn.
-
-    Returns
-    -------
-    DataFrame
-        The rows with ``contender`` (a key of `LABELS`), ``group`` (0 for the baselines) and
-        ``y`` (inches from the top of the panel to the bar's middle).
-    """
-    rows = summary.assign(
-        contender=name_contenders(summary),
-        group=[
-            0
-            if model == "baseline"
-            else 1 + models.index(model) * len(attributions) + attributions.index(attribution)
-            for model, attribution in zip(summary["model"], summary["attribution"], strict=True)
-        ],
-    )
-    order = list(LABELS)
-    slots = rows[["group", "contender"]].drop_duplicates()
-    slots = slots.sort_values(
-        ["group", "contender"],
-        key=lambda column: column.map(order.index) if column.name == "contender" else column,
-    )
-    rank = slots["group"].rank(method="dense") - 1
-    slots["y"] = (np.arange(len(slots)) + 0.5) * _BAR + rank * _GROUP_GAP
-    return rows.merge(slots, on=["group", "contender"])
-
-
-def _group_names(models: list[str], attributions: list[str]) -> dict[int, str]:
-    pairs = [(model, attribution) for model in models for attribution in attributions]
-    names = [f"{model}\n{how}" if len(attributions) > 1 else model for model, how in pairs]
-    return dict(enumerate(["no model", *names]))
-
-
-def _lay_out(
-    n_panels: int, names: list[str], bars: pd.DataFrame, above: float
-) -> tuple[Figure, list[Axes]]:
-    """Panels side by side, with room for the longest name; one unit of y is one inch."""
-    widest = max(text_width(line, _SIZE) for name in names for line in name.split("\n")) / 72
-    left = _MARGIN + widest + 0.06
-    share = (COLUMN_WIDTH - left - n_panels * _MARGIN) / n_panels
-    panel = max(share, _NARROWEST_PANEL)
-    inside = bars["y"].max() + _BAR / 2 + 0.04
-    size = (left + n_panels * (panel + _MARGIN), above + _TITLE + inside + _BELOW)
-    figure = Figure(figsize=size)
-    panels = []
-    for number in range(n_panels):
-        x = left + number * (panel + _MARGIN)
-        axes = add_axes(figure, x, above + _TITLE, panel, inside)
-        axes.set_ylim(inside, -0.04)
-        panels.append(axes)
-    return figure, panels
-
-
 def _draw_bars(axes: Axes, bars: pd.DataFrame) -> None:
     colors = [COLORS[contender] for contender in bars["contender"]]
-    axes.barh(bars["y"], bars["mean"], height=_BAR * 0.88, color=colors)
+    axes.barh(bars["y"], bars["mean"], height=0.88 * ROW, color=colors)
     whiskers = [bars["mean"] - bars["ci_low"], bars["ci_high"] - bars["mean"]]
     axes.errorbar(
         bars["mean"], bars["y"], xerr=whiskers, fmt="none",
@@ -171,7 +100,7 @@ def _draw_bars(axes: Axes, bars: pd.DataFrame) -> None:
     )  # fmt: skip
     known = bars[bars["published"].notna()]
     # At the bar's upper edge: in the middle it would hide the whisker where the two agree.
-    axes.plot(known["published"], known["y"] - 0.36 * _BAR, **_published_looks())
+    axes.plot(known["published"], known["y"] - 0.36 * ROW, **_published_looks())
 
 
 def _published_looks() -> dict:
@@ -183,7 +112,7 @@ def _published_looks() -> dict:
 
 def _print_values(axes: Axes, bars: pd.DataFrame, largest: float) -> None:
     """Print each mean beyond its bar, whisker and marker; the axis starts at 0."""
-    width = axes.get_position().width * axes.figure.get_size_inches()[0]
+    width = panel_width(axes)
     axes.set_xlim(0, (largest or 1) * width / (width - _VALUE))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter("{x:g}")

@@ -14,17 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from clip_grounding.figures.style import FAINT, INK, text_width
+from clip_grounding.figures.style import FAINT, INK, PHRASE, WORD_SHADES, text_width
 
 SIZE = 6.5
 LINE_HEIGHT = 10.0
 """Points."""
 
-SHADES = LinearSegmentedColormap.from_list("relevance of words", ["#FFFFFF", "#E69F00"])
+SHADES = LinearSegmentedColormap.from_list("relevance of words", WORD_SHADES)
 """From none to the caption's largest; black text stays readable on all of it."""
-
-GOLD = "#0072B2"
-"""Underline of the phrase."""
 
 _PAD = 0.8  # points from a shade's edge to what is above and below
 _LONGEST_PART = 100  # characters: measuring every prefix of an endless word would never end
@@ -142,9 +139,9 @@ def draw_caption(
             ha="left",
             va="center_baseline",
         )
-    for left, right, line in _underlines(words, phrase):
+    for left, right, line in find_strokes(words, phrase):
         y = (line + 1) * LINE_HEIGHT - _PAD - 0.4
-        axes.plot([left, right], [y, y], color=GOLD, linewidth=1.2, solid_capstyle="butt")
+        axes.plot([left, right], [y, y], color=PHRASE, linewidth=1.2, solid_capstyle="butt")
 
 
 def printable(text: str) -> str:
@@ -164,8 +161,8 @@ def _edges(word: str, weight: str) -> np.ndarray:
     return np.maximum.accumulate([0.0, *widths])
 
 
-def _underlines(words: list[Word], phrase: tuple[int, int]) -> list[tuple[float, float, int]]:
-    """One stroke (left, right, line) per line of the phrase, across the spaces within it."""
+def find_strokes(words: list[Word], phrase: tuple[int, int]) -> list[tuple[float, float, int]]:
+    """Give a stroke (left, right, line) per line of the phrase, across the spaces within it."""
     strokes = {}
     for word in words:
         start, end = max(word.start, phrase[0]), min(word.end, phrase[1])

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from clip_grounding.figures.style import (
     COLORS,
     COLUMN_WIDTH,
+    COUNTS,
     INK,
     LABELS,
     add_axes,
@@ -114,7 +115,7 @@ def _draw_counts(axes: Axes, bins: pd.DataFrame) -> None:
     share = 100 * bins["n_phrases"] / bins["n_phrases"].sum()
     axes.bar(
         left, share, width=bins["area_to"] - left, align="edge",
-        color="#DDDDDD", edgecolor="white", linewidth=0.6,
+        color=COUNTS, edgecolor="white", linewidth=0.6,
     )  # fmt: skip
     for start, stop, value in zip(left, bins["area_to"], share, strict=True):
         axes.annotate(

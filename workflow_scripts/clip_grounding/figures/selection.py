@@ -7,9 +7,12 @@ import pandas as pd
 CHANCE = "area"
 """The metric whose mean is the chance level of average precision: the empty mask's score."""
 
+FEWEST_IMAGES = 5
+"""A mean over fewer images is not drawn: resampling them says little."""
+
 
 def read_summary(path: str | Path) -> pd.DataFrame:
-    """Read a ``summary.csv`` or ``waterfall.csv``, in which only an empty cell means missing.
+    """Read a table of means (CSV), in which only an empty cell means missing.
 
     By itself pandas would take the prompt ``null`` for a missing value.
     """

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clip_grounding.figures.selection import CHANCE, of_model
+from clip_grounding.figures.selection import CHANCE, FEWEST_IMAGES, of_model
 from clip_grounding.figures.style import (
+    BAND,
     COLORS,
     DIRECTION_LABELS,
     INK,
@@ -89,6 +90,7 @@ def draw_slices(summary: pd.DataFrame, model: str, attribution: str, confidence:
             axes = add_axes(figure, x, above, _PANEL, inside)
             own = rows[rows["direction"] == direction]
             _draw_panel(axes, own, places)
+            own = own[own["n_images"] >= FEWEST_IMAGES]
             top = own.loc[own["metric"].isin(["ap", CHANCE]), ["mean", "ci_high"]].max().max()
             axes.set(xlim=(0, 1.03 * top if top > 0 else 1), ylim=(inside, 0))
             axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -122,9 +124,12 @@ def _place_rows(rows: pd.DataFrame) -> dict[tuple[str, str], float]:
 def _draw_panel(axes: Axes, rows: pd.DataFrame, places: dict) -> None:
     for number, (key, y) in enumerate(places.items()):
         if number % 2 == 0:  # bands lead the eye to the label and the count
-            axes.axhspan(y - _ROW / 2, y + _ROW / 2, color="#F4F4F4", linewidth=0, zorder=0)
+            axes.axhspan(y - _ROW / 2, y + _ROW / 2, color=BAND, linewidth=0, zorder=0)
         own = rows[(rows["slice"] == key[0]) & (rows["level"] == key[1])]
         means = own[own["metric"] == "ap"].set_index("contender")
+        count = f"{means['n_phrases'].max():,}" if len(means) else "none"
+        own = own[own["n_images"] >= FEWEST_IMAGES]
+        means = means[means["n_images"] >= FEWEST_IMAGES]
         for step, contender in enumerate(MARKERS):
             if contender in means.index:
                 mean = means.loc[contender]
@@ -138,7 +143,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, places: dict) -> None:
             x = chance.iloc[0]
             axes.plot([x, x], [y - 0.4 * _ROW, y + 0.4 * _ROW], **_chance_looks())
         axes.annotate(
-            f"{means['n_phrases'].max():,}" if len(means) else "none",
+            count,
             (1, y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
             ha="left", va="center_baseline", fontsize=_SMALL,
         )  # fmt: skip

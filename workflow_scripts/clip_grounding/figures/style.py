@@ -19,6 +19,9 @@ COLUMN_WIDTH = 3.4
 PAGE_WIDTH = 7.2
 """Width of a figure across the page, in inches."""
 
+PAGE_HEIGHT = 9.2
+"""What a figure with many models should not exceed, to fit a page with its caption, in inches."""
+
 LEGEND_ROW = 0.13
 """Height of a row of a legend, in inches."""
 
@@ -52,6 +55,19 @@ FAINT = "#767676"
 """The lightest grey that still has the contrast of readable text on white (4.5 : 1)."""
 
 PUBLISHED = "#000000"
+"""Of markers at published values."""
+
+BAND = "#F4F4F4"
+"""Behind every other row of a long list."""
+
+COUNTS = "#DDDDDD"
+"""Of bars that count phrases, which are no contender."""
+
+PHRASE = "#882255"
+"""Underline of the phrase in a caption: no contender's colour."""
+
+WORD_SHADES = ("#FFFFFF", "#E69F00")
+"""Of a word without relevance and of the caption's most relevant one."""
 
 _STYLE = {
     "font.family": FONT,

@@ -18,6 +18,7 @@ from clip_grounding.figures.style import (
     INK,
     LABELS,
     LEGEND_ROW,
+    PAGE_HEIGHT,
     add_axes,
     add_legend,
     add_text,
@@ -36,7 +37,8 @@ _GUTTER = 0.16  # right of a panel: Otsu's markers
 _TITLE = 0.21
 _NAME = 0.19  # a model's name above its panels
 _PANEL = 1.1
-_BLOCK = _NAME + _PANEL + 0.08  # a model's panels, its name and some air
+_LOWEST_PANEL = 0.5
+_AIR = 0.08  # under a panel
 _BELOW = 0.42  # tick labels, the axis label and the note
 
 
@@ -103,7 +105,8 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
     Returns
     -------
     Figure
-        As wide as a column, or with several models as a page.
+        As wide as a column, or with several models as a page; panels are made lower where it
+        would be higher than a page.
     """
     directions = [name for name in DIRECTION_LABELS if name in set(curves["direction"])]
     models = list(curves[_CONTENDER].drop_duplicates().itertuples(index=False, name=None))
@@ -115,21 +118,24 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
     width = (COLUMN_WIDTH - _LEFT) / len(directions) - _GUTTER
     with house_style():
         above = _MARGIN + LEGEND_ROW * -(-len(handles) // 2) + _TITLE
-        height = above + _BLOCK * -(-len(models) // n_across) + _BELOW
+        n_rows = -(-len(models) // n_across)
+        block = min(_NAME + _PANEL + _AIR, (PAGE_HEIGHT - above - _BELOW) / n_rows)
+        block = max(block, _NAME + _LOWEST_PANEL + _AIR)
+        height = above + block * n_rows + _BELOW
         figure = Figure(figsize=(n_across * COLUMN_WIDTH, height))
         for i, pair in enumerate(models):
             x = i % n_across * COLUMN_WIDTH + _LEFT
-            y = above + i // n_across * _BLOCK
+            y = above + i // n_across * block
             name = shorten(", ".join(pair), 72 * (COLUMN_WIDTH - _LEFT - _MARGIN), _SMALL, "bold")
             add_text(figure, x, y + 0.06, name, fontsize=_SMALL, fontweight="bold")
             for j, direction in enumerate(directions):
                 left = x + j * (width + _GUTTER)
-                axes = add_axes(figure, left, y + _NAME, width, _PANEL)
+                axes = add_axes(figure, left, y + _NAME, width, block - _NAME - _AIR)
                 _draw_panel(axes, _rows(curves, pair, direction), _rows(otsu, pair, direction))
                 axes.set_ylim(0, top)
                 axes.yaxis.set_major_locator(MaxNLocator(4))
                 if j == 0:
-                    axes.set_ylabel("Mean foreground IoU", fontsize=_SMALL, labelpad=3)
+                    axes.set_ylabel("Mean IoU", fontsize=_SMALL, labelpad=3)
                 else:
                     axes.set_yticklabels([])
                 if i < n_across:
@@ -138,7 +144,7 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
                     axes.set_xticklabels([])
                 else:
                     axes.set_xlabel("Threshold, % of the range", fontsize=_SMALL, labelpad=2)
-        note = f"bands: {100 * confidence:g} % interval, images resampled"
+        note = f"IoU of the foreground; bands: {100 * confidence:g} % interval, images resampled"
         add_text(figure, _MARGIN, height - _MARGIN, note, fontsize=_SMALL)
         add_legend(figure, handles, columns=2)
     return figure

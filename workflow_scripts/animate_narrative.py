@@ -1,0 +1,35 @@
+"""Animate a narrative: its phrases' relevance maps and its image in, a frame per phrase out."""
+
+import json
+
+import pandas as pd
+
+from clip_grounding.archives import open_images
+from clip_grounding.figures.animation import (
+    AUTO,
+    choose_narrative,
+    draw_frames,
+    find_narrative,
+    ground_phrases,
+    save_animation,
+)
+from clip_grounding.figures.examples import choose_examples
+from clip_grounding.logs import start_log
+from clip_grounding.tables import read_table
+
+start_log(snakemake.log[0])
+spec = json.loads(snakemake.params.spec)
+phrases = read_table(snakemake.input.phrases)
+narrative = spec["narrative"]
+if narrative == AUTO:
+    scores = read_table(snakemake.input.scores[0])
+    narrative = choose_narrative(choose_examples(scores, spec["examples"]), phrases)
+caption = find_narrative(narrative, read_table(snakemake.input.narratives))
+own, here = [("narrative", "=", narrative)], [("image_id", "=", int(caption["image_id"]))]
+relevance = pd.concat([read_table(path, filters=own) for path in snakemake.input.relevance])
+masks = pd.concat([read_table(path, filters=here) for path in snakemake.input.masks])
+grounded = ground_phrases(narrative, phrases, masks, relevance)
+with open_images(snakemake.input.images, spec["split"]) as images:
+    image = images.pixels(caption["file_name"])
+title = f"{spec['model']}, {spec['attribution']}"
+save_animation(draw_frames(image, caption["text"], grounded, title), snakemake.output.animation)

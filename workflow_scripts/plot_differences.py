@@ -1,0 +1,13 @@
+"""Draw the paired differences of strict AP: the comparisons in, dots with their intervals out."""
+
+import json
+
+from clip_grounding.figures.differences import draw_differences
+from clip_grounding.figures.selection import read_summary
+from clip_grounding.figures.style import save_figure
+from clip_grounding.logs import start_log
+
+start_log(snakemake.log[0])
+spec = json.loads(snakemake.params.spec)
+figure = draw_differences(read_summary(snakemake.input.comparisons), **spec)
+save_figure(figure, snakemake.output, dpi=300)
