@@ -18,6 +18,7 @@ include: "rules/annotations.smk"
 include: "rules/relevance.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
+include: "rules/gallery.smk"
 include: "rules/published.smk"
 
 
@@ -33,3 +34,4 @@ rule all:
             "waterfall.csv",
         ),
         figures_of(CONFIG["dataset"]),
+        f"results/{CONFIG['dataset']}/gallery/index.html",

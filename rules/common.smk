@@ -22,7 +22,9 @@ from clip_grounding import published_files
 from clip_grounding.checkpoints import digest_folder
 from clip_grounding.config import validate_config
 from clip_grounding.errors import InputError
+from clip_grounding.files import digest_file
 from clip_grounding.fingerprint import fingerprint
+from clip_grounding.gallery.page import ASSETS
 from clip_grounding.published import is_published_dataset, published_mean
 from clip_grounding.shards import list_shards
 from snakemake.exceptions import WorkflowError
@@ -341,6 +343,28 @@ def examples_inputs(wildcards):
             for kind in ("relevance", "scores")
         },
     }
+
+
+def mask_files(wildcards):
+    return shard_files("results/{dataset}/masks/{shard}.parquet", wildcards.dataset)
+
+
+def relevance_files(wildcards):
+    return contender_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
+
+
+def gallery_spec(wildcards):
+    """What the gallery shows, and the digests of the files that the page is made of."""
+    return spec_of(
+        **CONFIG["gallery"],
+        dataset=wildcards.dataset,
+        split=DATASETS[wildcards.dataset]["split"],
+        directions=DIRECTIONS,
+        contenders=explained_of(wildcards.dataset),
+        shards=len(shards_of(wildcards.dataset)),
+        seed=CONFIG["seed"],
+        assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
+    )
 
 
 def figures_of(dataset):
