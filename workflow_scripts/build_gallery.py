@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import pandas as pd
+
 from clip_grounding import __version__
 from clip_grounding.archives import open_images
 from clip_grounding.gallery.images import gather_images, pack_items

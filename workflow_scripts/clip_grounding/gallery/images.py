@@ -49,8 +49,7 @@ def pack_items(
         key = (row.narrative, row.phrase)
         partner = partners[row.direction].get(key)
         pairs = [
-            {"model": model, "attribution": attribution}
-            | pack_maps(table, direction, key, partner)
+            {"model": model, "attribution": attribution} | pack_maps(table, direction, key, partner)
             for (model, attribution, direction), table in tables
             if direction == row.direction
         ]

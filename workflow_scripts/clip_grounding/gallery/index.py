@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.figures.selection import name_contenders
-from clip_grounding.figures.style import LABELS
 from clip_grounding.gallery.selection import REASONS
 from clip_grounding.scores import METRICS
 from clip_grounding.slices import SLICES
 
 KEY = ["narrative", "phrase"]
+ORDER = ["matched", "null", "mismatched", "center", "random", "empty"]
+"""Contenders as the page lists them."""
+
 _DIGITS = 4
 
 
@@ -71,24 +73,17 @@ def build_index(
 
 
 def list_contenders(scores: pd.DataFrame) -> list[dict]:
-    """List models with their prompts in the order of `style.LABELS`, the best seeing first.
+    """List each model's prompts in the order of `ORDER`, and last the baselines.
 
-    ``name`` is the key of the contender's label and colour.
+    ``name`` is the key of the contender's label and colour in `figures.style`.
     """
     rows = scores[["model", "attribution", "prompt"]].drop_duplicates()
     rows = rows.assign(name=name_contenders(rows), baseline=rows["model"] == "baseline")
-    ranks = {name: rank for rank, name in enumerate(reversed(LABELS))}
-    pairs = dict.fromkeys(rows[["model", "attribution"]].itertuples(index=False, name=None))
-    places = {pair: place for place, pair in enumerate(pairs)}
-    order = sorted(
-        rows.to_dict("records"),
-        key=lambda row: (
-            row["baseline"],
-            0 if row["baseline"] else places[row["model"], row["attribution"]],
-            ranks[row["name"]],
-        ),
-    )
-    return [{key: row[key] for key in ("model", "attribution", "prompt", "name")} for row in order]
+    rows["pair"] = rows.groupby(["model", "attribution"], sort=False).ngroup()
+    rows.loc[rows["baseline"], "pair"] = -1
+    rows["rank"] = rows["name"].map(ORDER.index)
+    rows = rows.sort_values(["baseline", "pair", "rank"])
+    return rows[["model", "attribution", "prompt", "name"]].to_dict("records")
 
 
 def _group_scores(items: pd.DataFrame, scores: pd.DataFrame, contenders: list[dict]) -> list[list]:

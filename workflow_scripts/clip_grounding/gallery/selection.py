@@ -69,7 +69,9 @@ def choose_items(
         quota = items // len(directions) + (number < items % len(directions))
         taken = _take_notable(candidates, quota) if strategy == "stratified" else []
         taken += _take_sample(candidates, quota - len(taken), strategy, {i for i, _ in taken})
-        positions, reasons = (list(part) for part in zip(*taken, strict=True)) if taken else ([], [])
+        positions, reasons = (
+            (list(part) for part in zip(*taken, strict=True)) if taken else ([], [])
+        )
         own = candidates.iloc[positions].assign(reason=reasons, turn=range(len(positions)))
         chosen.append(own)
     ordered = pd.concat(chosen).sort_values("turn", kind="stable")
@@ -104,7 +106,7 @@ def list_candidates(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _take_notable(candidates: pd.DataFrame, quota: int) -> list[tuple[int, str]]:
-    """Position and reason of the extremes, at most one of an image per reason; reasons alternate."""
+    """Position and reason of the extremes, reasons in turn, an image once per reason."""
     rankings = {
         "best": candidates["score"].sort_values(ascending=False, kind="stable"),
         "worst": candidates["score"].sort_values(kind="stable"),

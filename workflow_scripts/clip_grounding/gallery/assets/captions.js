@@ -3,7 +3,7 @@
 
 (function () {
   const element = Gallery.element;
-  const DARK_TEXT = 0.6; // from this level on, a shade is light enough for dark text in any theme
+  const DARK_TEXT = 0.62; // on shades from here on black is easier to read, on weaker ones white
 
   /* The level of each character, by the most relevant of its tokens; −1 where there is none. */
   function characterLevels(length, tokens, levels) {

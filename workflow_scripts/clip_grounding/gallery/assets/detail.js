@@ -12,9 +12,11 @@
     const index = Gallery.index;
     const pairs = Gallery.selectedPairs(state);
     const isText = item.direction === "image_to_text";
-    const title = element("h2", { id: "detail-title", textContent: item.phraseText || "(no words)", dir: "auto" });
-    const overview = element("div", { className: "overview" },
-      element("figure", {}, Gallery.regionCanvas(item, 380)),
+    const title = element("h2", { id: "detail-title", textContent: item.phraseText || "(no words)", dir: "auto", tabIndex: -1 });
+    const region = Gallery.regionCanvas(item, 380);
+    const picture = element("figure", {}, region);
+    picture.style.maxWidth = region.style.maxWidth;
+    const overview = element("div", { className: "overview" }, picture,
       element("div", {}, isText ? null : Gallery.captionOf(item), scoreTable(item, state.metric),
         element("p", { className: "facts", textContent:
           `Image ${item.image}, narrative ${item.narrative}, phrase ${item.phrase} of ${index.dataset}` })));
@@ -28,6 +30,7 @@
     });
     dialog.replaceChildren(bar(item), title, Gallery.factsOf(item), overview, ...rows);
     if (!dialog.open) dialog.showModal();
+    title.focus({ preventScroll: true });
     dialog.scrollTop = 0;
   };
 
@@ -43,7 +46,7 @@
   function bar(item) {
     const items = Gallery.listed();
     const place = items.indexOf(item);
-    const button = (text, disabled, onclick) => element("button", { type: "button", textContent: text, disabled, onclick });
+    const button = (text, disabled, onclick) => element("button", { type: "button", disabled, onclick }, text);
     const other = Gallery.index.items.find((twin) => twin !== item &&
       twin.narrative === item.narrative && twin.phrase === item.phrase);
     return element("div", { className: "bar" },

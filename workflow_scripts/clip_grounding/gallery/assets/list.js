@@ -10,7 +10,7 @@
 
   /* Values to sort by, of an item's scores of some pairs of model and attribution. */
   Gallery.SORTS = {
-    chosen: { label: "selection" },
+    chosen: { label: "order of selection" },
     matched: { label: "matched score", value: (item, pairs, metric) => mean(scores(item, pairs, metric, "matched")) },
     gain: { label: "matched − null", value: (...of) => difference(...of, "null") },
     specific: { label: "matched − mismatched", value: (...of) => difference(...of, "mismatched") },

@@ -111,7 +111,8 @@
   Gallery.fillControls();
   Gallery.fillKey();
   const form = byId("controls");
-  form.addEventListener("input", update);
+  for (const select of form.querySelectorAll("select")) select.addEventListener("change", update);
+  byId("search").addEventListener("input", update);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(update)); // the fields change after the event
   byId("theme").addEventListener("click", toggleTheme);
