@@ -15,11 +15,11 @@ from clip_grounding.gallery.selection import choose_items
 from clip_grounding.scores import METRICS
 
 DIRECTIONS = ["text_to_image", "image_to_text"]
-HEIGHT, WIDTH = 60, 90
+SIZE = (60, 90)
 CAPTION = "a dog and a wide road under the sky ."
 
 
-def invented_tables(captions: list[str], models: list[str]) -> dict:
+def invented_tables(captions: list[str], models: list[str], size=SIZE) -> dict:
     """Tables of one image per caption, whose phrases are its second and fifth word."""
     generator = np.random.default_rng(0)
     narratives = pd.DataFrame(
@@ -27,8 +27,8 @@ def invented_tables(captions: list[str], models: list[str]) -> dict:
             "narrative": range(len(captions)),
             "image_id": 100 + np.arange(len(captions)),
             "file_name": [f"{number}.jpg" for number in range(len(captions))],
-            "height": HEIGHT,
-            "width": WIDTH,
+            "height": size[0],
+            "width": size[1],
             "text": captions,
         }
     )
@@ -40,7 +40,7 @@ def invented_tables(captions: list[str], models: list[str]) -> dict:
         ]
     )
     masks = pd.DataFrame(
-        [_region(image, mask) for image in narratives["image_id"] for mask in (0, 1)]
+        [_region(image, mask, size) for image in narratives["image_id"] for mask in (0, 1)]
     )
     scores, relevance = [], []
     for direction in DIRECTIONS:
@@ -66,15 +66,18 @@ def invented_tables(captions: list[str], models: list[str]) -> dict:
     }
 
 
-def write_gallery(folder: Path, captions: list[str], models=("first",), items=1000) -> Path:
+def write_gallery(
+    folder: Path, captions: list[str], models=("first",), items=1000, read_image=None, size=SIZE
+) -> Path:
     """Write the gallery of invented tables; gives its page."""
-    tables = invented_tables(captions, list(models))
+    tables = invented_tables(captions, list(models), size)
     facts = [tables[name] for name in ("scores", "phrases", "narratives")]
     chosen = choose_items(*facts, DIRECTIONS, items, "stratified", 0)
     about = {"dataset": "invented", "strategy": "stratified", "seed": 0, "workflow": "0"}
     index = build_index(chosen, *facts) | describe_look() | about
     packed = pack_items(chosen, tables["phrases"], tables["relevance"], 0)
-    images = gather_images(chosen, packed, tables["narratives"], tables["masks"], invented_image)
+    read_image = read_image or invented_image
+    images = gather_images(chosen, packed, tables["narratives"], tables["masks"], read_image)
     write_page(folder / "index.html", folder / "files", index, images)
     return folder / "index.html"
 
@@ -82,7 +85,8 @@ def write_gallery(folder: Path, captions: list[str], models=("first",), items=10
 def invented_image(file_name: str) -> Image.Image:
     """A gradient in a colour of its own."""
     hue = int(file_name.removesuffix(".jpg")) * 37 % 256
-    ramp = np.linspace(0, 255, WIDTH, dtype=np.uint8)[None].repeat(HEIGHT, axis=0)
+    height, width = SIZE
+    ramp = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(height, axis=0)
     return Image.fromarray(np.stack([ramp, np.full_like(ramp, hue), ramp[:, ::-1]], axis=-1))
 
 
@@ -104,15 +108,21 @@ def _phrase(narrative: int, number: int, place: int, image_id: int, text: str) -
     }
 
 
-def _region(image_id: int, mask: int) -> dict:
-    region = np.zeros((HEIGHT, WIDTH), np.uint8, order="F")
+def _region(image_id: int, mask: int, size: tuple[int, int]) -> dict:
+    height, width = size
+    region = np.zeros(size, np.uint8, order="F")
     if mask == 0:
-        region[15:30, 10:55] = 1
+        region[height // 4 : height // 2, width // 9 : 5 * width // 9] = 1
     else:
-        region[30:] = 1
+        region[height // 2 :] = 1
     counts = coco_mask.encode(region)["counts"]
-    size = {"height": HEIGHT, "width": WIDTH}
-    return {"image_id": image_id, "mask": mask, **size, "counts": counts}
+    return {
+        "image_id": image_id,
+        "mask": mask,
+        "height": height,
+        "width": width,
+        "counts": counts,
+    }
 
 
 def _maps(phrases, direction: str, captions: list[str], generator) -> pd.DataFrame:

@@ -113,8 +113,7 @@ def test_an_overlay_has_the_colours_of_the_figures(browser):
            bitmap.src = 'data:image/png;base64,' + source;
            bitmap.decode().then(() => {
              const canvas = document.createElement('canvas');
-             const region = new Uint8Array(40 * 64);
-             const data = {image: {bitmap, height: 40, width: 64}, region};
+             const data = {image: {bitmap, height: 40, width: 64}, outline: []};
              Gallery.drawOverlay(canvas, data, [7, 7], packed);
              done([...canvas.getContext('2d').getImageData(0, 0, 64, 40).data]);
            })""",

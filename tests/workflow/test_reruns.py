@@ -15,7 +15,7 @@ pytestmark = pytest.mark.workflow
 
 ALL_FIGURES = {
     "plot_scores", "plot_strict_scores", "plot_area", "plot_slices", "plot_thresholds",
-    "plot_waterfall", "plot_examples",
+    "plot_waterfall", "plot_examples", "build_gallery",
 }  # fmt: skip
 SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders"}
 SCORED = {"score_relevance", "score_baseline", "score_waterfall", "summarize_waterfall"}
@@ -42,7 +42,7 @@ EDITS = {
         (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
         # the waterfall's module averages its steps too
         {"score_waterfall", "summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
-        - {"collect_scores", "plot_examples"},
+        - {"collect_scores", "plot_examples", "build_gallery"},
     ),
     "an attribution's module": (
         (f"{LIBRARY}/attribution/gradient_attention.py", "mean(1)\n", "mean(dim=1)\n"),
@@ -59,6 +59,10 @@ EDITS = {
     "the look of every figure": (
         (f"{LIBRARY}/figures/style.py", '"font.size": 7', '"font.size": 8'),
         ALL_FIGURES,
+    ),
+    "the gallery's page": (
+        (f"{LIBRARY}/gallery/assets/style.css", "max-width: 100rem", "max-width: 90rem"),
+        {"build_gallery"},
     ),
     "the script of one rule": (
         ("workflow_scripts/collect_scores.py", "table.assign(model", "table.copy().assign(model"),
@@ -82,9 +86,10 @@ SETTINGS = {
     "`bootstrap`": (
         {"bootstrap": {"resamples": 201}},
         {"summarize_scores", "compare_contenders", "summarize_waterfall"}
-        | ALL_FIGURES - {"plot_examples"},
+        | ALL_FIGURES - {"plot_examples", "build_gallery"},
     ),
     "`figures`": ({"figures": {"examples": 1}}, {"plot_examples"}),
+    "`gallery`": ({"gallery": {"items": 5}}, {"build_gallery"}),
     "`seed`": (
         {"seed": 5},
         {"score_relevance", "score_baseline", "summarize_waterfall"} | SUMMARIES | ALL_FIGURES,

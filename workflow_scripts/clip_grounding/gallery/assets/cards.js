@@ -66,7 +66,7 @@
     const panels = Gallery.panelsOf(item, pairs, prompts);
     const shown = panels.slice(0, PANELS);
     const rest = panels.length > shown.length
-      ? element("p", { className: "rest", textContent: `and ${panels.length - shown.length} more` }) : null;
+      ? element("p", { className: "rest", textContent: `and ${panels.length - shown.length} more, in the item itself` }) : null;
     const region = element("figure", {}, Gallery.regionCanvas(item, TALLEST),
       element("figcaption", {}, element("span", { className: "name", textContent: "region" })));
     if (item.direction === "text_to_image") {

@@ -42,7 +42,7 @@
     return waiting.get(chunk).promise;
   }
 
-  /* An item's image, its picture decoded, and the item's region and maps. */
+  /* An item's image, its picture decoded, and the item's region, outline and maps. */
   Gallery.loadItem = async function (item) {
     const chunk = Math.floor(places.get(item.image) / Gallery.index.imagesPerChunk);
     const image = (await loadChunk(chunk)).get(item.image);
@@ -52,13 +52,17 @@
     }
     await image.bitmap.decode();
     const { mask, pairs } = image.items[item.number];
-    return { image, pairs, region: regionOf(image, mask) };
+    return { image, pairs, ...shapeOf(image, mask) };
   };
 
-  function regionOf(image, mask) {
-    image.decoded ??= {};
-    image.decoded[mask] ??= Gallery.decodeRegion(image.regions[mask], image.height, image.width);
-    return image.decoded[mask];
+  /* A region and its outline, kept: every canvas of an item draws them. */
+  function shapeOf(image, mask) {
+    image.shapes ??= {};
+    if (!image.shapes[mask]) {
+      const region = Gallery.decodeRegion(image.regions[mask], image.height, image.width);
+      image.shapes[mask] = { region, outline: Gallery.outline(region, image.height, image.width) };
+    }
+    return image.shapes[mask];
   }
 
   /* The score of an item's contender; null where there is none. */

@@ -24,7 +24,7 @@
       const panels = Gallery.panelsOf(item, [pair], PROMPTS);
       return element("section", {},
         element("h3", { textContent: `${pair.model} · ${pair.attribution}` }),
-        element("div", { className: isText ? "panels texts" : "panels" }, ...panels.map((panel) =>
+        element("div", { className: "panels" }, ...panels.map((panel) =>
           isText ? Gallery.captionPanel(item, panel, state.metric)
             : Gallery.mapPanel(item, panel, state.metric, 340))));
     });
@@ -73,8 +73,8 @@
     const head = metrics.map((name) =>
       element("th", { scope: "col", className: name === metric ? "current" : "", textContent: Gallery.metricName(name) }));
     const rows = contenders.filter((_, place) => item.scores[place]).map((contender) => {
-      const { model, attribution, name } = contender;
-      const label = several && model !== "baseline" ? `${model} · ${attribution} · ${contender.prompt}` : labels[name];
+      const { model, prompt, name } = contender;
+      const label = several && model !== "baseline" ? `${Gallery.pairName(contender)} · ${prompt}` : labels[name];
       return element("tr", {}, element("th", { scope: "row" }, dot(name), label),
         ...metrics.map((column) => element("td", {
           className: column === metric ? "current" : "",

@@ -42,14 +42,16 @@
     const shown = Gallery.index.contenders.filter((contender, place) =>
       prompts.includes(contender.prompt) && item.scores[place] &&
       pairs.some((pair) => pair.model === contender.model && pair.attribution === contender.attribution));
-    const several = pairs.length > 1;
-    return shown.map((contender) => ({ contender, name: nameOf(contender, several) }));
+    return shown.map((contender) =>
+      ({ contender, name: pairs.length > 1 ? Gallery.pairName(contender) : contender.prompt }));
   };
 
-  function nameOf(contender, several) {
-    const { model, attribution, prompt } = contender;
-    return several ? `${model} · ${attribution} · ${prompt}` : prompt;
-  }
+  /* Model and attribution, as far as there are several. */
+  Gallery.pairName = function (contender) {
+    const parts = ["model", "attribution"].filter((key) =>
+      new Set(Gallery.pairs.map((pair) => pair[key])).size > 1);
+    return parts.map((key) => contender[key]).join(" · ");
+  };
 
   function packedOf({ pairs }, { model, attribution, prompt }) {
     const pair = pairs.find((own) => own.model === model && own.attribution === attribution);

@@ -17,9 +17,8 @@
     return context;
   }
 
-  function drawOutline(context, image, region) {
+  function drawOutline(context, image, segments) {
     const { width, height } = context.canvas;
-    const segments = Gallery.outline(region, image.height, image.width);
     const across = width / image.width, down = height / image.height;
     context.beginPath();
     for (let i = 0; i < segments.length; i += 4) {
@@ -35,8 +34,8 @@
     }
   }
 
-  Gallery.drawRegion = function (canvas, { image, region }) {
-    drawOutline(start(canvas, image), image, region);
+  Gallery.drawRegion = function (canvas, { image, outline }) {
+    drawOutline(start(canvas, image), image, outline);
   };
 
   Gallery.drawMasked = function (canvas, { image, region }) {
@@ -51,19 +50,19 @@
   };
 
   /* A pixel is grey × its luminance + the tint of its relevance, as in the figures. */
-  Gallery.drawOverlay = function (canvas, { image, region }, grid, packed) {
+  Gallery.drawOverlay = function (canvas, { image, outline }, grid, packed) {
     const context = start(canvas, image);
     const { width, height } = canvas;
     const levels = Gallery.upsample(
       Gallery.unpackLevels(packed), grid, image.height, image.width, height, width);
     const pixels = context.getImageData(0, 0, width, height);
-    const data = pixels.data, grey = Gallery.index.grey;
+    const data = pixels.data, grey = Gallery.index.grey, [red, green, blue] = LUMINANCE;
     for (let i = 0; i < levels.length; i++) {
-      const light = grey * LUMINANCE.reduce((sum, part, c) => sum + part * data[4 * i + c], 0);
+      const light = grey * (red * data[4 * i] + green * data[4 * i + 1] + blue * data[4 * i + 2]);
       const tint = 3 * Math.min(255, Math.floor(256 * levels[i]));
       for (let c = 0; c < 3; c++) data[4 * i + c] = light + Gallery.tints[tint + c];
     }
     context.putImageData(pixels, 0, 0);
-    drawOutline(context, image, region);
+    drawOutline(context, image, outline);
   };
 })();

@@ -81,22 +81,31 @@ Gallery.upsample = function (levels, [rows, columns], height, width, shownHeight
 /* The outline of a region as segments x1, y1, x2, y2 in pixels of its image: marching squares
    between pixel centres, so that diagonal edges are straight, closed at the image's edge. */
 Gallery.outline = function (region, height, width) {
-  const at = (y, x) => (y >= 0 && x >= 0 && y < height && x < width ? region[y * width + x] : 0);
+  const stride = width + 2; // a border of zeros on all sides
+  const padded = new Uint8Array((height + 2) * stride);
+  for (let y = 0; y < height; y++) {
+    padded.set(region.subarray(y * width, (y + 1) * width), (y + 1) * stride + 1);
+  }
   const segments = [];
-  for (let y = -1; y < height; y++) {
-    for (let x = -1; x < width; x++) {
-      const corners = at(y, x) | (at(y, x + 1) << 1) | (at(y + 1, x + 1) << 2) | (at(y + 1, x) << 3);
-      if (corners === 0 || corners === 15) continue;
-      const top = [x + 1, y + 0.5], bottom = [x + 1, y + 1.5];
-      const left = [x + 0.5, y + 1], right = [x + 1.5, y + 1];
-      const draw = (a, b) => segments.push(...a, ...b);
-      if (corners === 1 || corners === 14 || corners === 5) draw(left, top);
-      if (corners === 2 || corners === 13 || corners === 10) draw(top, right);
-      if (corners === 4 || corners === 11 || corners === 5) draw(right, bottom);
-      if (corners === 8 || corners === 7 || corners === 10) draw(bottom, left);
-      if (corners === 3 || corners === 12) draw(left, right);
-      if (corners === 6 || corners === 9) draw(top, bottom);
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0, at = y * stride; x <= width; x++, at++) {
+      const corners = padded[at] | (padded[at + 1] << 1)
+        | (padded[at + stride + 1] << 2) | (padded[at + stride] << 3);
+      if (corners !== 0 && corners !== 15) addSegments(segments, corners, x, y);
     }
   }
   return segments;
 };
+
+/* Of the square between four pixel centres, around the corner (x, y) of four pixels; its corners
+   that are inside as bits: 1 top left, 2 top right, 4 bottom right, 8 bottom left. */
+function addSegments(segments, corners, x, y) {
+  const top = [x, y - 0.5], bottom = [x, y + 0.5], left = [x - 0.5, y], right = [x + 0.5, y];
+  const draw = (a, b) => segments.push(...a, ...b);
+  if (corners === 1 || corners === 14 || corners === 5) draw(left, top);
+  if (corners === 2 || corners === 13 || corners === 10) draw(top, right);
+  if (corners === 4 || corners === 11 || corners === 5) draw(right, bottom);
+  if (corners === 8 || corners === 7 || corners === 10) draw(bottom, left);
+  if (corners === 3 || corners === 12) draw(left, right);
+  if (corners === 6 || corners === 9) draw(top, bottom);
+}
