@@ -25,7 +25,8 @@ help:
 demo: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --config dataset=scenes
 	@echo
-	@echo "The figures are in results/scenes/figures/, the numbers in results/scenes/summary.csv."
+	@echo "The figures are in results/scenes/figures/, the numbers in results/scenes/summary.csv,"
+	@echo "phrases to browse in results/scenes/gallery/index.html."
 
 test: $(READY)
 	$(BIN)/pytest

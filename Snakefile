@@ -17,12 +17,14 @@ report: "rules/report/workflow.rst"
 include: "rules/common.smk"
 include: "rules/sources.smk"
 include: "rules/resources.smk"
+include: "rules/figures.smk"
 include: "rules/download.smk"
 include: "rules/scenes.smk"
 include: "rules/annotations.smk"
 include: "rules/relevance.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
+include: "rules/gallery.smk"
 include: "rules/published.smk"
 
 
@@ -39,3 +41,4 @@ rule all:
         ),
         figures_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
+        f"results/{CONFIG['dataset']}/gallery/index.html",

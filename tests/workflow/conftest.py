@@ -18,6 +18,7 @@ def tiny_config(checkpoint) -> dict:
         "images_per_shard": 5,
         "bootstrap": {"resamples": 200},
         "figures": {"examples": 2},
+        "gallery": {"items": 20},
     }
 
 

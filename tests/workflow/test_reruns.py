@@ -18,6 +18,7 @@ pytestmark = pytest.mark.workflow
 ALL_FIGURES = {
     "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
     "plot_thresholds", "plot_waterfall", "plot_examples", "animate_narrative",
+    "build_gallery",
 }  # fmt: skip
 PICTURES = {"plot_examples", "animate_narrative"}
 SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders"}
@@ -45,7 +46,7 @@ EDITS = {
         (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
         # the waterfall's module averages its steps too
         {"score_waterfall", "summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
-        - {"collect_scores", *PICTURES},
+        - {"collect_scores", *PICTURES, "build_gallery"},
     ),
     "an attribution's module": (
         (f"{LIBRARY}/attribution/gradient_attention.py", "mean(1)\n", "mean(dim=1)\n"),
@@ -62,6 +63,10 @@ EDITS = {
     "the look of every figure": (
         (f"{LIBRARY}/figures/style.py", '"font.size": 7', '"font.size": 8'),
         ALL_FIGURES,
+    ),
+    "the gallery's page": (
+        (f"{LIBRARY}/gallery/assets/style.css", "max-width: 100rem", "max-width: 90rem"),
+        {"build_gallery"},
     ),
     "the script of one rule": (
         ("workflow_scripts/collect_scores.py", "table.assign(model", "table.copy().assign(model"),
@@ -85,10 +90,12 @@ SETTINGS = {
     ),
     "`bootstrap`": (
         {"bootstrap": {"resamples": 201}},
-        {"summarize_scores", "compare_contenders", "summarize_waterfall"} | ALL_FIGURES - PICTURES,
+        {"summarize_scores", "compare_contenders", "summarize_waterfall"}
+        | ALL_FIGURES - PICTURES - {"build_gallery"},
     ),
     "`figures: examples`": ({"figures": {"examples": 1}}, PICTURES),
     "`figures: animation`": ({"figures": {"animation": 0}}, {"animate_narrative"}),
+    "`gallery`": ({"gallery": {"items": 5}}, {"build_gallery"}),
     "`seed`": (
         {"seed": 5},
         {"score_relevance", "score_baseline", "summarize_waterfall"} | SUMMARIES | ALL_FIGURES,

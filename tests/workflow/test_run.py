@@ -92,6 +92,17 @@ def test_the_figures_are_pictures(finished):
         assert figure.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_the_gallery_shows_as_many_items_as_asked_of_all_shards(finished):
+    folder = finished / "results/tiny/gallery"
+    text = (folder / "files/index.js").read_text()
+    items = json.loads(text[text.index("(") + 1 : text.rindex(")")])["items"]
+    assert len(items) == 20
+    narratives = pd.read_parquet(finished / "results/tiny/narratives.parquet")
+    ranks = narratives.set_index("narrative")["image_rank"]
+    assert {ranks[item["narrative"]] // 5 for item in items} == {0, 1, 2}
+    assert (folder / "index.html").is_file()
+
+
 def test_the_checkpoint_is_linked_and_its_content_recorded(finished):
     manifest = json.loads((finished / "data/models/random-clip/manifest.json").read_text())
     assert "model.safetensors" in manifest["files"]
@@ -106,7 +117,7 @@ def test_raising_max_images_reruns_no_finished_shard(finished):
     planned = finished.planned(config=more)
     assert set(planned) <= {
         "collect_scores", "summarize_scores", "compare_contenders", "summarize_waterfall",
-        *(rule for rule in planned if rule.startswith("plot_")),
+        "build_gallery", *(rule for rule in planned if rule.startswith("plot_")),
     }  # fmt: skip
 
 

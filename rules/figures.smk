@@ -1,0 +1,135 @@
+"""What the figures, the animations and the gallery show, and what they read for it."""
+
+from clip_grounding.files import digest_file
+from clip_grounding.gallery.page import ASSETS
+
+
+def bars_spec(wildcards):
+    return spec_of(
+        models=DATASETS[wildcards.dataset]["models"],
+        attributions=EVALUATE["attributions"],
+        confidence=CONFIG["bootstrap"]["confidence"],
+    )
+
+
+def first_explained(dataset):
+    """The model and attribution of the charts that have room for one."""
+    model, attribution, _ = explained_of(dataset)[0]
+    return {"model": model, "attribution": attribution}
+
+
+def chart_spec(wildcards):
+    return spec_of(
+        **first_explained(wildcards.dataset), confidence=CONFIG["bootstrap"]["confidence"]
+    )
+
+
+def area_spec(wildcards):
+    return spec_of(
+        **first_explained(wildcards.dataset), bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]
+    )
+
+
+def examples_spec(wildcards):
+    return spec_of(
+        split=DATASETS[wildcards.dataset]["split"],
+        directions=DIRECTIONS,
+        examples=CONFIG["figures"]["examples"],
+    )
+
+
+def examples_inputs(wildcards):
+    """The images, and the first shard's regions, relevance maps and scores in every direction."""
+    shard = shards_of(wildcards.dataset)[0].name
+    path = f"results/{{dataset}}/{{kind}}/{{model}}/{{attribution}}/{{direction}}/{shard}.parquet"
+    return {
+        "images": images_file(wildcards.dataset, shard),
+        "masks": f"results/{wildcards.dataset}/masks/{shard}.parquet",
+        **{
+            kind: [path.format(**wildcards, kind=kind, direction=name) for name in DIRECTIONS]
+            for kind in ("relevance", "scores")
+        },
+    }
+
+
+def animation_spec(wildcards):
+    """A narrative's number, or how one is chosen among the examples."""
+    settings = {"narrative": wildcards.narrative, "examples": CONFIG["figures"]["examples"]}
+    if wildcards.narrative != "auto":
+        settings = {"narrative": int(wildcards.narrative)}
+    return spec_of(
+        model=wildcards.model,
+        attribution=wildcards.attribution,
+        split=DATASETS[wildcards.dataset]["split"],
+        **settings,
+    )
+
+
+def animation_inputs(wildcards):
+    """Regions and maps: of the first shard with its scores to choose from, or of all shards."""
+    dataset = wildcards.dataset
+    shards = shards_of(dataset)[:1] if wildcards.narrative == "auto" else shards_of(dataset)
+    path = f"results/{dataset}/{{}}/{wildcards.model}/{wildcards.attribution}/text_to_image/{{}}.parquet"
+    return {
+        "images": images_files(dataset, shards),
+        "masks": [f"results/{dataset}/masks/{shard.name}.parquet" for shard in shards],
+        "relevance": [path.format("relevance", shard.name) for shard in shards],
+        "scores": (
+            [path.format("scores", shard.name) for shard in shards]
+            if wildcards.narrative == "auto"
+            else []
+        ),
+    }
+
+
+def animations_of(dataset):
+    """The animation of every model and attribution, where pixels are evaluated."""
+    narrative = CONFIG["figures"]["animation"]
+    if narrative is None or "text_to_image" not in DIRECTIONS:
+        return []
+    return [
+        f"results/{dataset}/animations/{model}/{attribution}/{narrative}.gif"
+        for model in DATASETS[dataset]["models"]
+        for attribution in EVALUATE["attributions"]
+    ]
+
+
+def mask_files(wildcards):
+    return shard_files("results/{dataset}/masks/{shard}.parquet", wildcards.dataset)
+
+
+def all_images_files(wildcards):
+    return images_files(wildcards.dataset, shards_of(wildcards.dataset))
+
+
+def relevance_files(wildcards):
+    return contender_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
+
+
+def gallery_spec(wildcards):
+    """What the gallery shows, and the digests of the files that the page is made of."""
+    return spec_of(
+        **CONFIG["gallery"],
+        dataset=wildcards.dataset,
+        split=DATASETS[wildcards.dataset]["split"],
+        directions=DIRECTIONS,
+        contenders=explained_of(wildcards.dataset),
+        shards=len(shards_of(wildcards.dataset)),
+        seed=CONFIG["seed"],
+        assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
+    )
+
+
+def figures_of(dataset):
+    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
+    charts = ["scores", "strict", "differences", "area", "slices", "thresholds", "waterfall"]
+    pages = [
+        f"examples/{model}/{attribution}"
+        for model in DATASETS[dataset]["models"]
+        for attribution in EVALUATE["attributions"]
+    ]
+    return [
+        f"results/{dataset}/figures/{name}.{kind}"
+        for name in [*charts, *pages]
+        for kind in ("pdf", "png")
+    ]

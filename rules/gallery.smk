@@ -1,0 +1,30 @@
+"""The gallery: a page to browse phrases with their maps, which opens from disk."""
+
+
+rule build_gallery:
+    """Show a sample of phrases in both directions, with every model's maps and scores."""
+    input:
+        scores="results/{dataset}/scores.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+        narratives="results/{dataset}/narratives.parquet",
+        masks=mask_files,
+        relevance=relevance_files,
+        images=all_images_files,
+    output:
+        page="results/{dataset}/gallery/index.html",
+        files=directory("results/{dataset}/gallery/files"),
+    params:
+        code=code_of("build_gallery"),
+        spec=gallery_spec,
+    log:
+        "logs/{dataset}/build_gallery.log",
+    benchmark:
+        "benchmarks/{dataset}/build_gallery.tsv"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../workflow_scripts/build_gallery.py"

@@ -1,0 +1,41 @@
+"""Build the gallery: choose items from the scores, and put their images and maps on a page."""
+
+import json
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from clip_grounding import __version__
+from clip_grounding.archives import open_images
+from clip_grounding.gallery.images import gather_images, pack_items
+from clip_grounding.gallery.index import build_index
+from clip_grounding.gallery.page import write_page
+from clip_grounding.gallery.pictures import describe_look
+from clip_grounding.gallery.selection import choose_items
+from clip_grounding.logs import start_log
+from clip_grounding.tables import read_table
+
+start_log(snakemake.log[0])
+spec, files = json.loads(snakemake.params.spec), snakemake.input
+scores, phrases = read_table(files.scores), read_table(files.phrases)
+narratives = read_table(files.narratives)
+facts = {name: spec[name] for name in ("dataset", "strategy", "seed")}
+
+items = choose_items(
+    scores, phrases, narratives, spec["directions"], spec["items"], spec["strategy"], spec["seed"]
+)
+own = [("image_id", "in", items["image_id"].unique().tolist())]
+phrases = phrases[phrases["image_id"].isin(items["image_id"])]
+paths = iter(files.relevance)
+relevance = [
+    (contender, pd.concat(read_table(path, filters=own) for path in islice(paths, spec["shards"])))
+    for contender in spec["contenders"]
+]
+masks = pd.concat(read_table(path, filters=own) for path in files.masks)
+index = build_index(items, scores, phrases, narratives) | describe_look() | facts
+index["workflow"] = __version__
+with open_images(files.images, spec["split"]) as images:
+    packed = pack_items(items, phrases, relevance, spec["seed"])
+    gathered = gather_images(items, packed, narratives, masks, images.image)
+    write_page(Path(snakemake.output.page), Path(snakemake.output.files), index, gathered)

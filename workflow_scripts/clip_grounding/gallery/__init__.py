@@ -1,0 +1,1 @@
+"""The gallery: one page to browse what CLIP looked at, which opens from disk without a server."""

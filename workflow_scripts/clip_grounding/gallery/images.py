@@ -1,0 +1,101 @@
+"""The gallery's images, each with its regions and the maps of the items that show it."""
+
+from collections.abc import Callable, Iterator
+
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from clip_grounding.gallery.maps import find_partners, pack_maps
+from clip_grounding.gallery.pictures import encode_picture
+
+KEY = ["narrative", "phrase"]
+
+
+def pack_items(
+    items: pd.DataFrame,
+    phrases: pd.DataFrame,
+    relevance: list[tuple[tuple[str, str, str], pd.DataFrame]],
+    seed: int,
+) -> list[dict]:
+    """Pack the maps of all items.
+
+    Parameters
+    ----------
+    items : DataFrame
+        See `selection.choose_items`.
+    phrases : DataFrame
+        All phrases of the items' images, in the order of ``phrases.parquet``.
+    relevance : list of ((model, attribution, direction), DataFrame)
+        All maps of the items' images.
+    seed : int
+        The run's, which chose the mismatched maps.
+
+    Returns
+    -------
+    list of dict
+        An entry per item: ``mask``, its region, and ``pairs``: for each model and attribution
+        their names and what `maps.pack_maps` gives.
+    """
+    tables = [
+        (contender, table.set_index([*KEY, "prompt"]).sort_index())
+        for contender, table in relevance
+    ]
+    directions = items["direction"].unique()
+    partners = {name: find_partners(phrases, name, seed) for name in directions}
+    masks = phrases.set_index(KEY)["mask"].to_dict()
+    packed = []
+    for row in items.itertuples():
+        key = (row.narrative, row.phrase)
+        partner = partners[row.direction].get(key)
+        pairs = [
+            {"model": model, "attribution": attribution} | pack_maps(table, direction, key, partner)
+            for (model, attribution, direction), table in tables
+            if direction == row.direction
+        ]
+        packed.append({"mask": int(masks[key]), "pairs": pairs})
+    return packed
+
+
+def gather_images(
+    items: pd.DataFrame,
+    packed: list[dict],
+    narratives: pd.DataFrame,
+    masks: pd.DataFrame,
+    read_image: Callable[[str], Image.Image],
+) -> Iterator[dict]:
+    """Gather the images in the order in which the items show them.
+
+    Parameters
+    ----------
+    items : DataFrame
+    packed : list of dict
+        Their maps, see `pack_items`.
+    narratives, masks : DataFrame
+        Tables that hold at least the items' images.
+    read_image : callable
+        File name to an RGB image.
+
+    Yields
+    ------
+    dict
+        ``image`` (its id), ``height``, ``width`` in pixels, ``picture`` (a data URI),
+        ``regions``, COCO's compressed run lengths by mask, and ``items``, the packed maps by
+        item number.
+    """
+    names = narratives.drop_duplicates("image_id").set_index("image_id")["file_name"]
+    regions = masks.set_index(["image_id", "mask"]).sort_index()
+    numbered = items.reset_index(drop=True)
+    images = numbered.groupby("image_id", sort=False).indices
+    for image_id in tqdm(numbered["image_id"].unique(), unit="image", mininterval=1):
+        own = {int(number): packed[number] for number in images[image_id]}
+        shown = {entry["mask"]: regions.loc[(image_id, entry["mask"])] for entry in own.values()}
+        size = next(iter(shown.values()))
+        yield {
+            "image": int(image_id),
+            "height": int(size["height"]),
+            "width": int(size["width"]),
+            "picture": encode_picture(read_image(names.loc[image_id])),
+            "regions": {mask: row["counts"].decode("ascii") for mask, row in shown.items()},
+            "items": own,
+        }

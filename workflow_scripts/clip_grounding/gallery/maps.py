@@ -1,0 +1,93 @@
+"""The relevance maps of the gallery's items, as the scores saw them, packed for the page.
+
+What a page needs of a map is where it lies within its own range, so a map is packed to 16 bits
+per patch or token. `mismatched` is another phrase's matched map, chosen as the scores choose it.
+"""
+
+from base64 import b64encode
+
+import numpy as np
+import pandas as pd
+
+from clip_grounding.contenders import choose_mismatched
+
+WITHIN = {"text_to_image": "image_id", "image_to_text": "narrative"}
+"""Whose phrases a mismatched map is borrowed from, by direction, as in `scores`."""
+
+PROMPTS = ("matched", "null", "mismatched")
+KEY = ["narrative", "phrase"]
+
+
+def find_partners(phrases: pd.DataFrame, direction: str, seed: int) -> dict[tuple, tuple]:
+    """Find the phrase whose map is each phrase's mismatched one.
+
+    Parameters
+    ----------
+    phrases : DataFrame
+        All phrases of some images, in the order of ``phrases.parquet``.
+    direction : str
+    seed : int
+        The run's, with which the scores were made.
+
+    Returns
+    -------
+    dict of (narrative, phrase) to (narrative, phrase)
+        Without those that have no partner.
+    """
+    partners = {}
+    for _, own in phrases.groupby(WITHIN[direction]):
+        keys = list(own[KEY].itertuples(index=False, name=None))
+        chosen = choose_mismatched(own, seed)
+        partners |= {key: keys[i] for key, i in zip(keys, chosen, strict=True) if i >= 0}
+    return partners
+
+
+def pack_maps(relevance: pd.DataFrame, direction: str, key: tuple, partner: tuple | None) -> dict:
+    """Pack an item's maps of one model and attribution.
+
+    Parameters
+    ----------
+    relevance : DataFrame
+        Rows of ``tables.RELEVANCE[direction]``, indexed by narrative, phrase and prompt.
+    direction : str
+    key, partner : (narrative, phrase)
+        The item, and the phrase of its mismatched map, None where there is none.
+
+    Returns
+    -------
+    dict
+        ``maps`` by prompt, see `pack_patches` and `pack_tokens`; ``grid``, (rows, columns), or
+        ``tokens``, the start and end of each in turn.
+    """
+    rows = {
+        "matched": relevance.loc[(*key, "matched")],
+        "null": relevance.loc[(*key, "null")],
+    }
+    if partner is not None:
+        rows["mismatched"] = relevance.loc[(*partner, "matched")]
+    matched = rows["matched"]
+    if direction == "text_to_image":
+        maps = {prompt: pack_patches(row["relevance"]) for prompt, row in rows.items()}
+        return {"grid": [int(matched["grid_height"]), int(matched["grid_width"])], "maps": maps}
+    maps = {prompt: pack_tokens(row["relevance"]) for prompt, row in rows.items()}
+    spans = np.stack([matched["token_starts"], matched["token_ends"]], axis=1)
+    return {"tokens": spans.ravel().tolist(), "maps": maps}
+
+
+def pack_patches(relevance: np.ndarray) -> str:
+    """Pack a map from its smallest to its largest value, base64 of 16 bits per patch.
+
+    A flat map is all zeros.
+    """
+    span = np.ptp(relevance)
+    return _pack((relevance - relevance.min()) / (span if span > 0 else 1))
+
+
+def pack_tokens(relevance: np.ndarray) -> str:
+    """Pack a caption's relevance from 0 to its largest value, base64 of 16 bits per token."""
+    largest = relevance.max(initial=0)
+    return _pack(np.maximum(relevance, 0) / (largest if largest > 0 else 1))
+
+
+def _pack(levels: np.ndarray) -> str:
+    return b64encode(np.round(65535 * levels).astype("<u2").tobytes()).decode("ascii")

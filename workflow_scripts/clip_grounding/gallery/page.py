@@ -1,0 +1,54 @@
+"""The files of the gallery: a page, its scripts, and its data as scripts too.
+
+A page that is opened from disk may not read other files, but may load scripts; so every data
+file is a call with JSON as its argument. Pictures and maps come in chunks of some images, which
+the page loads when it needs them.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from clip_grounding.files import replacing
+
+ASSETS = Path(__file__).parent / "assets"
+"""The page and what it loads but the data. The rule's settings hold the digest of each."""
+
+PAGE = "index.html"
+IMAGES_PER_CHUNK = 16
+
+
+def write_page(page: Path, folder: Path, index: dict, images: Iterable[dict]) -> None:
+    """Write the gallery; the page itself comes last.
+
+    Parameters
+    ----------
+    page : Path
+        The HTML file.
+    folder : Path
+        For what it loads, beside it and of the name that the page has in its links: `files`.
+    index : dict
+        What the page knows from the start, see `index.build_index`.
+    images : iterable of dict
+        See `images.gather_images`. Consumed chunk by chunk.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for asset in sorted(ASSETS.iterdir()):
+        if asset.name != PAGE:
+            shutil.copyfile(asset, folder / asset.name)
+    images, number = iter(images), 0
+    while chunk := list(islice(images, IMAGES_PER_CHUNK)):
+        write_data(folder / f"images-{number:03d}.js", "addImages", number, chunk)
+        number += 1
+    write_data(folder / "index.js", "setIndex", {**index, "imagesPerChunk": IMAGES_PER_CHUNK})
+    with replacing(page) as temporary:
+        shutil.copyfile(ASSETS / PAGE, temporary)
+
+
+def write_data(path: Path, function: str, *arguments) -> None:
+    """Write a script that calls ``Gallery.function`` with JSON arguments, in ASCII."""
+    values = ",".join(json.dumps(argument, separators=(",", ":")) for argument in arguments)
+    with replacing(path) as temporary:
+        temporary.write_text(f"Gallery.{function}({values});\n", encoding="ascii")
