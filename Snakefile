@@ -20,6 +20,7 @@ include: "rules/relevance.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
 include: "rules/published.smk"
+include: "rules/failures.smk"
 
 
 rule all:

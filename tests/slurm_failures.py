@@ -97,7 +97,8 @@ def show(screen: str) -> None:
 def lose_node_for_a_while(node: SlurmNode, _) -> None:
     """Kill slurmd and all that runs on its node; it comes back when Slurm has noticed."""
     node.stop("slurmd", signal.SIGKILL)
-    for process in node.processes_of_jobs():
+    # slurmstepd first: it would tell the controller that its job has failed.
+    for process in sorted(node.processes_of_jobs(), key=lambda each: each.name() != "slurmstepd"):
         process.kill()
     node.wait_until(lambda: node.state().startswith("down"), "the node is down", 120)
     print(

@@ -146,7 +146,8 @@ class SlurmNode:
         """Start a daemon in the foreground; its output goes to a file of its name."""
         commands = {
             "munged": [
-                "munged", "--foreground", f"--key-file={self.folder}/munge.key",
+                "munged", "--foreground", "--force",  # in a folder that others need not enter
+                f"--key-file={self.folder}/munge.key",
                 f"--socket={self.folder}/munge.socket", f"--pid-file={self.folder}/munged.pid",
                 f"--log-file={self.folder}/munged.log", f"--seed-file={self.folder}/munge.seed",
             ],
