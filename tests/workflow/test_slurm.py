@@ -76,7 +76,7 @@ def breaking(node, finished, tmp_path_factory):
     tables = ["results/tiny/narratives.parquet", "results/tiny/phrases.parquet"]
     run = start_from(finished, tmp_path_factory.mktemp("broken"), settings, "data", *tables)
     images = run / "data/tiny/images.zip"
-    whole = images.read_bytes()
+    whole, times = images.read_bytes(), images.stat()
     images.write_bytes(whole[:200] + bytes(20) + whole[220:])  # in the first image's data
     command, environment = run.command(
         *SHARDS,
@@ -91,7 +91,7 @@ def breaking(node, finished, tmp_path_factory):
     # It hangs, as on a filesystem that does not answer.
     node.wait_for_script(HUNG).send_signal(signal.SIGSTOP)
     node.client("scancel", by_shard(jobs_of(node, run))[CANCELLED][0]["JobId"])
-    yield run, snakemake, whole
+    yield run, snakemake, whole, times
     snakemake.kill()
     snakemake.wait()
 
@@ -99,9 +99,11 @@ def breaking(node, finished, tmp_path_factory):
 @pytest.fixture(scope="module")
 def broken_run(breaking):
     """The same run at its end: its folder, its exit code, and what was on screen."""
-    run, snakemake, whole = breaking
+    run, snakemake, whole, times = breaking
     code = snakemake.wait(timeout=300)
-    (run / "data/tiny/images.zip").write_bytes(whole)  # what a user does before running again
+    images = run / "data/tiny/images.zip"
+    images.write_bytes(whole)  # mended, and no newer than the maps made from it
+    os.utime(images, ns=(times.st_atime_ns, times.st_mtime_ns))
     return run, code, (run / "screen").read_text()
 
 
@@ -109,7 +111,7 @@ def broken_run(breaking):
 def cluster_run(breaking, node, finished, tmp_path_factory):
     """Two shards of the finished run, evaluated again on Slurm, and its records."""
     settings = {"max_images": 10, "evaluate": {"baselines": ["center"]}}
-    run = start_from(finished, tmp_path_factory.mktemp("cluster"), settings, "data")
+    run = start_from(finished, tmp_path_factory.mktemp("cluster"), settings, "data/tiny")
     run.snakemake("results/tiny/scores.parquet", *PROFILE, environment=node.environment)
     return run, jobs_of(node, run)
 
@@ -147,17 +149,14 @@ def moment(job, key) -> datetime:
     return datetime.fromisoformat(job[key])
 
 
-def test_downloads_and_small_figures_are_not_submitted(cluster_run, node):
+def test_what_needs_a_network_runs_where_snakemake_does(cluster_run):
     run, jobs = cluster_run
+    assert (run / "data/models/random-clip/manifest.json").exists()
     submitted = {job["Comment"].partition("_wildcards_")[0] for job in jobs}
     assert submitted == {
         "rule_index_phrases", "rule_rasterize_masks", "rule_compute_relevance",
         "rule_score_relevance", "rule_score_baseline", "rule_collect_scores",
     }  # fmt: skip
-    options = ["--dry-run", "--forceall", *PROFILE]
-    local = run.snakemake(*options, environment=node.environment).stdout
-    for rule in ("fetch_checkpoint", "plot_scores", "plot_slices"):
-        assert f"localrule {rule}:" in local
 
 
 @pytest.mark.parametrize(
