@@ -26,6 +26,7 @@ include: "rules/scores.smk"
 include: "rules/report.smk"
 include: "rules/gallery.smk"
 include: "rules/published.smk"
+include: "rules/failures.smk"
 
 
 rule all:

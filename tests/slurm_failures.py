@@ -1,4 +1,4 @@
-"""What a user sees when a cluster fails under a run: python tests/slurm_failures.py
+"""What a user sees when a cluster fails under a run: python tests/slurm_failures.py [SCENARIO]
 
 Starts a Slurm of one node and fails it in the ways that take too long for a test: a node that
 is lost with and without Slurm's requeueing, a controller that is restarted, Ctrl-C on the
@@ -37,10 +37,8 @@ def main() -> None:
         run.snakemake("results/tiny/phrases.parquet")
         (folder / "node").mkdir()
         with SlurmNode(folder / "node", node_timeout=10) as node:
-            fail(run, node, "node lost, Slurm requeues", lose_node_for_a_while)
-            fail(run, node, "node lost, no requeue", lose_node_for_a_while, "--slurm-no-requeue")
-            fail(run, node, "controller restarted", restart_controller)
-            fail(run, node, "Ctrl-C on the launcher", interrupt)
+            for name in sys.argv[1:] or SCENARIOS:
+                fail(run, node, name, *SCENARIOS[name])
 
 
 def make_config(folder: Path) -> dict:
@@ -98,7 +96,8 @@ def lose_node_for_a_while(node: SlurmNode, _) -> None:
     """Kill slurmd and all that runs on its node; it comes back when Slurm has noticed."""
     node.stop("slurmd", signal.SIGKILL)
     for process in node.processes_of_jobs():
-        process.kill()
+        if process.is_running():
+            process.kill()
     node.wait_until(lambda: node.state().startswith("down"), "the node is down", 120)
     print(
         f"(the node is {node.state()}; its jobs: {[job['JobState'] for job in node.jobs()][-2:]})"
@@ -115,6 +114,13 @@ def restart_controller(node: SlurmNode, _) -> None:
 def interrupt(_, snakemake: subprocess.Popen) -> None:
     snakemake.send_signal(signal.SIGINT)
 
+
+SCENARIOS = {
+    "node-lost": (lose_node_for_a_while,),
+    "node-lost-no-requeue": (lose_node_for_a_while, "--slurm-no-requeue"),
+    "controller-restarted": (restart_controller,),
+    "ctrl-c": (interrupt,),
+}
 
 if __name__ == "__main__":
     main()

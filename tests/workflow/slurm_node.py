@@ -146,7 +146,8 @@ class SlurmNode:
         """Start a daemon in the foreground; its output goes to a file of its name."""
         commands = {
             "munged": [
-                "munged", "--foreground", f"--key-file={self.folder}/munge.key",
+                "munged", "--foreground", "--force",  # in a folder that others need not enter
+                f"--key-file={self.folder}/munge.key",
                 f"--socket={self.folder}/munge.socket", f"--pid-file={self.folder}/munged.pid",
                 f"--log-file={self.folder}/munged.log", f"--seed-file={self.folder}/munge.seed",
             ],
@@ -210,16 +211,23 @@ class SlurmNode:
         raise TimeoutError(f"not within {seconds} s: {what}\n{logs}")
 
     def processes_of_jobs(self) -> list[psutil.Process]:
-        """Every process of this Slurm's jobs, slurmstepd included."""
-        found = []
+        """Every process of this Slurm's jobs, each slurmstepd ahead of what it looks after."""
+        stewards, found = {}, []
         for process in psutil.process_iter():
             try:
-                own = process.environ().get("SLURM_CONF") == f"{self.folder}/slurm.conf"
-                if own and ("SLURM_JOB_ID" in process.environ() or process.name() == "slurmstepd"):
+                environment = process.environ()
+                if environment.get("SLURM_CONF") != f"{self.folder}/slurm.conf":
+                    continue
+                if "SLURM_JOB_ID" in environment:
                     found.append(process)
+                    stewards |= {
+                        parent.pid: parent
+                        for parent in process.parents()
+                        if parent.name() == "slurmstepd"
+                    }
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-        return found
+        return [*stewards.values(), *found]
 
     def wait_for_script(self, shard: str, seconds: float = 120) -> psutil.Process:
         """The process of the script that works on a shard, once it runs."""

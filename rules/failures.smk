@@ -1,0 +1,12 @@
+"""The end of a run that failed on a cluster: for every failed job Slurm's reason and log."""
+
+import sys
+
+from clip_grounding.slurm_reasons import explain_failures
+
+
+onerror:
+    for run_log in [log] if isinstance(log, str) else log:
+        lines = explain_failures(Path(run_log).read_text(errors="replace"))
+        if lines:
+            print("Failed on Slurm, rule and shard:", *lines, sep="\n  ", file=sys.stderr)
