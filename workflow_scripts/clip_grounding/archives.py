@@ -158,5 +158,8 @@ def decode_panoptic(rgb: np.ndarray) -> np.ndarray:
     -------
     ndarray of int32, shape (height, width)
     """
-    red, green, blue = np.moveaxis(rgb.astype(np.int32), -1, 0)
-    return red + (green << 8) + (blue << 16)
+    ids = rgb[..., 2].astype(np.int32)
+    for channel in (1, 0):
+        ids <<= 8
+        ids |= rgb[..., channel]
+    return ids

@@ -4,6 +4,7 @@ Regions are kept as COCO's compressed run lengths, some hundred bytes each.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from tqdm import tqdm
 from clip_grounding.archives import open_panoptic
 from clip_grounding.errors import InputError
 from clip_grounding.tables import MASKS, VOID_MASK
+
+_N_IDS = 1 << 24
+"""Segment ids that three bytes of colour can say."""
 
 
 def rasterize_masks(
@@ -94,20 +98,49 @@ def encode_regions(
         In pixels.
     """
     named = np.unique([0, *(segment for region in regions for segment in region)])
-    # One pass maps pixels to small numbers, the last for what no region names; then each region
-    # is a lookup in its row of a small table instead of a comparison per segment and pixel.
-    compact = np.searchsorted(named, ids)
-    compact[named[np.minimum(compact, len(named) - 1)] != ids] = len(named)
-    pixels = np.bincount(compact.ravel(), minlength=len(named) + 1)
-    absent = [segment for segment in named[pixels[:-1] == 0] if segment != 0]
+    # One lookup gives pixels small numbers, 0 for what no region names. Then regions are built of
+    # runs of equal pixels, some thousand of them, and no longer of pixels.
+    flat = _number_pixels(ids, named).ravel()
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    runs, lengths = flat[starts], np.diff(starts, append=flat.size)
+    pixels = np.bincount(runs, weights=lengths, minlength=len(named) + 1)[1:].astype(np.int64)
+    absent = [segment for segment in named[pixels == 0] if segment != 0]
     if absent:
         raise InputError(
             f"{where} has no pixel of segment {absent[0]}, which a phrase names: delete the archive"
             " and rerun"
         )
-    members = np.zeros((len(regions), len(named) + 1), np.uint8)
-    for row, region in zip(members, regions, strict=True):
-        row[np.searchsorted(named, region)] = 1
-    # Transposed, the regions lie in memory as the encoder wants them: by columns, region by region.
-    stack = members.take(np.ascontiguousarray(compact.T), axis=1).transpose(2, 1, 0)
-    return [code["counts"] for code in coco_mask.encode(stack)], members @ pixels
+    counts, areas = [], np.zeros(len(regions), np.int64)
+    for number, region in enumerate(regions):
+        rows = np.searchsorted(named, np.unique(region))
+        areas[number] = pixels[rows].sum()
+        is_inside = np.zeros(len(named) + 1, bool)
+        is_inside[rows + 1] = True
+        inside = is_inside[runs]
+        edges = starts[1:][inside[1:] != inside[:-1]]
+        first = [0, 0] if inside[0] else [0]  # the first length is of what lies outside
+        code = np.diff(np.concatenate([first, edges, [flat.size]])).tolist()
+        counts.append(coco_mask.frPyObjects({"size": ids.shape, "counts": code}, *ids.shape))
+    return [code["counts"] for code in counts], areas
+
+
+@cache
+def _number_table() -> np.ndarray:
+    """A number for every segment id there can be, zero between calls."""
+    return np.zeros(_N_IDS, np.uint16)
+
+
+def _number_pixels(ids: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Number pixels by the position of their segment in `named`, from 1; 0 for any other.
+
+    Returns
+    -------
+    ndarray of uint16, shape (width, height)
+        By columns, as COCO's run lengths are.
+    """
+    table, possible = _number_table(), named[named < _N_IDS]
+    table[possible] = np.arange(1, len(possible) + 1)
+    try:
+        return np.ascontiguousarray(table.take(ids).T)
+    finally:
+        table[possible] = 0

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from clip_grounding.figures.captions import GOLD, SHADES
+from clip_grounding.figures.captions import SHADES
 from clip_grounding.figures.overlays import overlay
-from clip_grounding.figures.style import COLORS, DIRECTION_LABELS, LABELS
+from clip_grounding.figures.style import COLORS, DIRECTION_LABELS, LABELS, PHRASE
 
 LONGEST_SIDE = 400
 """Pixels of a picture's longer side; smaller images stay as they are."""
@@ -48,5 +48,5 @@ def describe_look() -> dict:
         "grey": round(float(np.mean(white.astype(float) - black) / 255), 2),
         "tints": b64encode(black.tobytes()).decode("ascii"),
         "shade": to_hex(SHADES(1.0)),
-        "gold": GOLD,
+        "gold": PHRASE,
     }
