@@ -10,13 +10,14 @@ READY := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test why lint clean
+.PHONY: help demo test why lint benchmark clean
 
 help:
 	@echo "make demo    train and evaluate a small CLIP on rendered scenes (about 3 minutes)"
 	@echo "make test    run the tests"
 	@echo "make why     say which jobs would run, and for which changed setting or function"
 	@echo "make lint    check style: ruff, snakefmt, snakemake --lint"
+	@echo "make benchmark  time relevance jobs against bare forward passes (about 8 minutes)"
 	@echo "make clean   delete what runs made: data/, results/ but its README, logs/, benchmarks/"
 	@echo
 	@echo "CORES=$(CORES) sets how many cores demo uses, PYTHON=$(PYTHON) what makes $(VENV),"
@@ -39,6 +40,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+# With nothing else running: it keeps all cores busy. Results: benchmarks/performance.json.
+benchmark: $(READY)
+	$(BIN)/python tests/benchmarks/relevance.py
 
 # Downloads are under data/ too. The environment stays.
 clean:

@@ -37,6 +37,7 @@ class Small:
             phrases=self.phrases,
             masks=self.masks,
             device="cpu",
+            precision="float32",
             batch_size=batch_size,
             threads=1,
         )

@@ -21,6 +21,7 @@ frames = compute_relevance(
     phrases=read_shard(snakemake.input.phrases, spec["span"]),
     masks=read_table(masks) if (masks := snakemake.input.get("masks")) else None,
     device=snakemake.config["device"],
+    precision=spec["precision"],
     batch_size=snakemake.resources.batch_size,
     threads=snakemake.threads,
 )

@@ -5,7 +5,7 @@ import torch
 from plain_attribution import random_clip
 
 from clip_grounding.errors import InputError
-from clip_grounding.towers import load_clip, split_towers
+from clip_grounding.towers import load_clip, split_towers, with_precision
 
 CPU = torch.device("cpu")
 
@@ -60,3 +60,23 @@ def test_a_folder_without_weights_is_refused_by_name(tmp_path):
     random_clip().config.save_pretrained(tmp_path)
     with pytest.raises(InputError, match=f"{tmp_path}: no loadable CLIP checkpoint"):
         load_clip(tmp_path, CPU)
+
+
+def test_half_precision_is_kept_to_the_prefix_and_changes_little():
+    clip = split_towers(random_clip(depth=3))
+    half = with_precision(clip, torch.bfloat16)
+    pixels = torch.randn(2, 3, 32, 32)
+    hidden = half.image.run(pixels, 2)
+    assert hidden.dtype == torch.float32
+    block = half.image.open_last_block(hidden, half.pooled_rows(pixels))
+    assert {block.attention.dtype, block.values.dtype, block.context.dtype} == {torch.float32}
+    ours, exact = half.embed(half.image, pixels), clip.embed(clip.image, pixels)
+    assert ours.dtype == torch.float32
+    assert not torch.equal(ours, exact)  # it did run in half precision
+    assert (ours - exact).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_without_a_gpu_is_refused(tmp_path, precision):
+    with pytest.raises(InputError, match=f"precision: {precision} is for GPUs"):
+        load_clip(save(random_clip(), tmp_path), CPU, precision)

@@ -143,6 +143,7 @@ def compute_relevance(
     phrases: pd.DataFrame,
     masks: pd.DataFrame | None,
     device: str,
+    precision: str,
     batch_size: int,
     threads: int,
 ) -> Iterator[pd.DataFrame]:
@@ -160,16 +161,18 @@ def compute_relevance(
     split : str
         Folder of the images in that zip.
     device : {"auto", "cpu", "cuda"}
+    precision : {"float32", "bfloat16", "float16"}
+        Of the towers up to their last blocks; the halves need a GPU.
     batch_size : int
-        Images, or texts, per forward pass.
+        Images, or texts, per forward pass; fewer where they do not fit into memory.
     threads : int
-        CPU threads for torch.
+        CPU threads, for torch and for preparing images.
     """
     torch.set_num_threads(threads)
     with reserve_device(device) as own, open_images(images, split) as archive:
         print(f"device {own}, {threads} threads, batch size {batch_size}", flush=True)
         explainer = Explainer(
-            load_clip(checkpoint, own),
+            load_clip(checkpoint, own, precision),
             TextTokenizer(checkpoint),
             ImagePreprocessor(checkpoint),
             load_attribution(**attribution),

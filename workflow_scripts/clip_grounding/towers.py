@@ -7,7 +7,7 @@ differentiate a tail that costs next to nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -35,6 +35,9 @@ class Tower:
         To the shared embedding space.
     causal : bool
         Whether a token sees only those before it.
+    precision : torch.dtype
+        The arithmetic of `run`. What comes after it, gradients among it, is in float32:
+        attention times its gradient underflows in half precision.
     """
 
     embed: Callable[[Tensor], Tensor]
@@ -42,16 +45,21 @@ class Tower:
     norm: nn.LayerNorm
     projection: nn.Linear
     causal: bool
+    precision: torch.dtype = torch.float32
 
     @torch.no_grad()
     def run(self, inputs: Tensor, depth: int) -> Tensor:
-        """Run `inputs` through the first `depth` blocks; gives (n, n_tokens, width)."""
-        hidden = self.embed(inputs)
-        for layer in self.layers[:depth]:
-            queries, keys, values = project_heads(layer, hidden)
-            context = F.scaled_dot_product_attention(queries, keys, values, is_causal=self.causal)
-            hidden = finish_block(layer, hidden, context.transpose(1, 2))
-        return hidden
+        """Run `inputs` through the first `depth` blocks; gives (n, n_tokens, width), float32."""
+        is_half = self.precision is not torch.float32
+        with torch.autocast(inputs.device.type, self.precision, enabled=is_half):
+            hidden = self.embed(inputs)
+            for layer in self.layers[:depth]:
+                queries, keys, values = project_heads(layer, hidden)
+                context = F.scaled_dot_product_attention(
+                    queries, keys, values, is_causal=self.causal
+                )
+                hidden = finish_block(layer, hidden, context.transpose(1, 2))
+        return hidden.float()
 
     def open_last_block(self, hidden: Tensor, rows: Tensor) -> "LastBlock":
         """Compute the last block for one row per item.
@@ -175,18 +183,21 @@ class Clip:
         return tower.open_last_block(hidden, self.pooled_rows(inputs)).embeddings()
 
 
-def load_clip(folder: str | Path, device: torch.device) -> Clip:
+def load_clip(folder: str | Path, device: torch.device, precision: str = "float32") -> Clip:
     """Load a CLIP checkpoint in the transformers layout from a local folder.
 
-    Weights are read as safetensors or, where there are none, with torch's
-    ``weights_only`` unpickler; no code of the checkpoint is run.
+    `precision` is the arithmetic of the towers up to the last blocks, see `Tower`. Weights are
+    read as safetensors or, where there are none, with torch's ``weights_only`` unpickler; no
+    code of the checkpoint is run.
 
     Raises
     ------
     InputError
         The folder holds no CLIP model, or one whose towers are built in another way than
-        this library opens them.
+        this library opens them; or half precision is asked for without a GPU.
     """
+    if precision != "float32" and device.type == "cpu":
+        raise InputError(f"precision: {precision} is for GPUs, and this job has none: use float32")
     from transformers import AutoConfig, CLIPModel
 
     try:
@@ -201,7 +212,15 @@ def load_clip(folder: str | Path, device: torch.device) -> Clip:
     model = model.to(device).eval().requires_grad_(False)
     clip = split_towers(model)
     _compare_with_stock(clip, model, folder)
-    return clip
+    return with_precision(clip, getattr(torch, precision))
+
+
+def with_precision(clip: Clip, precision: torch.dtype) -> Clip:
+    """Give the same model with its towers run in another precision up to the last blocks."""
+    towers = {name: getattr(clip, name) for name in ("image", "text")}
+    return replace(
+        clip, **{name: replace(tower, precision=precision) for name, tower in towers.items()}
+    )
 
 
 def split_towers(model: nn.Module) -> Clip:
