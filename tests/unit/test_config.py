@@ -110,8 +110,8 @@ def test_layers_are_last_all_or_a_number(layers):
         ("device", "gpu", 'device: "gpu" given; did you mean cpu?; allowed: auto, cpu, cuda'),
         (
             "precision",
-            "float16",
-            'precision: "float16" given; did you mean float32?; allowed: float32',
+            "double",
+            'precision: "double" given; allowed: float32, bfloat16, float16',
         ),
         ("attributions.gradient-attention.layers", 0, "allowed: last, all or a whole number at"),
         ("attributions.gradient-attention.layers", "first", '"first" given; allowed: last, all or'),

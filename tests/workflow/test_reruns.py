@@ -57,7 +57,7 @@ EDITS = {
         FROM_RELEVANCE | {"score_baseline"},
     ),
     "how masks are rasterised": (
-        (f"{LIBRARY}/masks.py", "compact = np.searchsorted", "compact = 1 * np.searchsorted"),
+        (f"{LIBRARY}/masks.py", "pixels[rows].sum()", "1 * pixels[rows].sum()"),
         FROM_MASKS,
     ),
     "the look of every figure": (

@@ -49,7 +49,7 @@ class Tower:
 
     @torch.no_grad()
     def run(self, inputs: Tensor, depth: int) -> Tensor:
-        """Run `inputs` through the first `depth` blocks; gives (n, n_tokens, width), float32."""
+        """Run `inputs` through the first `depth` blocks; gives (n, n_tokens, width)."""
         is_half = self.precision is not torch.float32
         with torch.autocast(inputs.device.type, self.precision, enabled=is_half):
             hidden = self.embed(inputs)
@@ -59,7 +59,7 @@ class Tower:
                     queries, keys, values, is_causal=self.causal
                 )
                 hidden = finish_block(layer, hidden, context.transpose(1, 2))
-        return hidden.float()
+        return hidden.float() if is_half else hidden
 
     def open_last_block(self, hidden: Tensor, rows: Tensor) -> "LastBlock":
         """Compute the last block for one row per item.

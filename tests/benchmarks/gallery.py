@@ -1,6 +1,6 @@
 """Weight of a gallery of 2,000 items on as many photographs, and how long it takes to build.
 
-Run: python tests/benchmark_gallery.py FOLDER. Not a test: the photographs are scikit-image's, cut
+Run: python tests/benchmarks/gallery.py FOLDER. Not a test: the photographs are scikit-image's, cut
 at random, the phrases and maps invented. The folder then holds the gallery.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "workflow_scripts")]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "workflow_scripts")]
 
 from galleries import CAPTION, write_gallery  # noqa: E402 (needs the path)
 

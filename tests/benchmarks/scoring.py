@@ -1,4 +1,4 @@
-"""How much faster shards are scored than phrase by phrase: python tests/benchmark_scoring.py
+"""How much faster shards are scored than phrase by phrase: python tests/benchmarks/scoring.py
 
 Scores 1,000 text-to-image phrases at 640 x 480 under both protocols, with the library and
 with a loop over scikit-image and scikit-learn, in one process. The library also scores the
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from pycocotools import mask as coco_mask
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "workflow_scripts")]
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "workflow_scripts")]
 
 from slow_scores import slow_text_to_image  # noqa: E402 (needs the path)
 
