@@ -115,7 +115,7 @@ class Archive:
             # zipfile says "Bad CRC-32"; a damaged stream ends early or cannot be decompressed.
             kind = "CRC" if "CRC" in str(error) else str(error) or "truncated"
             raise self.damaged(member, kind) from error
-        except (NotImplementedError, RuntimeError) as error:
+        except RuntimeError as error:  # an unknown compression, a password
             raise InputError(
                 f"{self.name}: member {member} cannot be read ({error}): use the published archive"
             ) from error

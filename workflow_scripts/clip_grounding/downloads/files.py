@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from clip_grounding.downloads.remote import DownloadError, RemoteFile
+from clip_grounding.downloads.answers import DownloadError
+from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.errors import InputError
 from clip_grounding.files import digest_file, replacing
 

@@ -8,7 +8,8 @@ import io
 import zipfile
 from pathlib import Path
 
-from clip_grounding.downloads.remote import DownloadError, RemoteFile
+from clip_grounding.downloads.answers import DownloadError
+from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.spans import join_near
 from clip_grounding.files import replacing
 from clip_grounding.zips import Archive, DamagedError

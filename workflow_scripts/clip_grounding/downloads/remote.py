@@ -6,7 +6,6 @@ If-Range and the announced size tell whether the server still has the same file.
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,18 @@ from pathlib import Path
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from clip_grounding.downloads.answers import (
+    WEB_PAGE,
+    ChangedError,
+    DownloadError,
+    PassingError,
+    RangeRefusedError,
+    announced_size,
+    describe_cause,
+    is_web_page,
+    refuse_problems,
+    validator_of,
+)
 from clip_grounding.downloads.progress import Progress
 from clip_grounding.downloads.spans import Span, add_span, count_bytes, find_gaps, remove_span
 from clip_grounding.files import replacing
@@ -30,27 +41,6 @@ _LONGEST_PAUSE = 120
 _CHUNK = 1 << 16
 _SAVE_EVERY = 1.0  # seconds: what a kill can cost
 _END = 1 << 62  # beyond any file
-_BUSY = {408, 425, 429}
-
-
-class DownloadError(Exception):
-    """What is wrong with a download, without the file's name and the remedy."""
-
-
-class RangeRefusedError(DownloadError):
-    """The server sends the whole file where a part was asked for."""
-
-
-class _InterruptedError(DownloadError):
-    """Another try may help."""
-
-    def __init__(self, message: str, wait: float = 0):
-        super().__init__(message)
-        self.wait = wait
-
-
-class _ChangedError(_InterruptedError):
-    """The server has another file than the one that the bytes here are from."""
 
 
 class RemoteFile:
@@ -178,12 +168,12 @@ class RemoteFile:
                     raise
                 problem, wait = "the server does not resume downloads", 0.0
                 self._start_over()
-            except _ChangedError as error:
+            except ChangedError as error:
                 problem, wait = str(error), error.wait
                 self._start_over()
                 if parts:
                     raise DownloadError(f"{problem}: run again") from error
-            except _InterruptedError as error:
+            except PassingError as error:
                 problem, wait = str(error), error.wait
                 if self._validator is None and not self._checked:
                     self._start_over()  # the rest could be another version's, and none would notice
@@ -212,38 +202,20 @@ class RemoteFile:
             if self._validator and self._spans:
                 headers["If-Range"] = self._validator
         with self._answer(headers) as response:
-            self._refuse_problems(response, start)
+            refuse_problems(response, start)
             ranged = response.status_code == HTTPStatus.PARTIAL_CONTENT
-            announced = _announced_size(response, ranged)
+            announced = announced_size(response, ranged)
             self._compare(response, announced, ranged, start, bool(headers))
             if self.size is None:
                 self.size = announced
             if not parts:
                 progress.announce(self.size, self.here)
-            self._validator = _validator_of(response)
+            self._validator = validator_of(response)
             end = self._receive(response, start, progress)
             if self.size is not None and end < min(stop, self.size):
-                raise _InterruptedError(self._describe_end(end))
+                raise PassingError(self._describe_end(end))
             if self.size is None:
                 self.size = count_bytes(self._spans)  # the body's end was the file's
-
-    def _refuse_problems(self, response: requests.Response, start: int) -> None:
-        """Turn an answer that is not the file into an error."""
-        status = response.status_code
-        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise _ChangedError(f"the server's file ends before byte {start:,}")
-        if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            after = response.headers.get("Retry-After", "")
-            wait = float(after) if after.isdigit() else 0.0
-            raise _InterruptedError(f"the server answered {_status(response)}", wait)
-        if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
-            raise DownloadError(f"the server answered {_status(response)}")
-        if response.headers.get("Content-Type", "").lower().startswith("text/html"):
-            raise DownloadError(
-                "the server sent a web page, not the file: a login page or a captive portal?"
-            )
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise DownloadError("the server sent it compressed, which was not asked for")
 
     def _compare(
         self,
@@ -254,10 +226,10 @@ class RemoteFile:
         asked: bool,
     ) -> None:
         """Check that the answer is the part that was asked for, and of the same file."""
-        validator = _validator_of(response)
+        validator = validator_of(response)
         other = None not in (validator, self._validator) and validator != self._validator
         if self._spans and other:
-            raise _ChangedError("the server's file has changed since the download began")
+            raise ChangedError("the server's file has changed since the download began")
         if asked and not ranged:
             raise RangeRefusedError("the server sends no parts of it")
         if ranged and not asked:
@@ -269,7 +241,7 @@ class RemoteFile:
                 f"the server has {announced:,} bytes, {self._expected:,} were expected"
             )
         if self._spans and None not in (announced, self.size) and announced != self.size:
-            raise _ChangedError("the server's file has changed its size since the download began")
+            raise ChangedError("the server's file has changed its size since the download began")
 
     @contextmanager
     def _answer(self, headers: dict[str, str]) -> Iterator[requests.Response]:
@@ -279,9 +251,9 @@ class RemoteFile:
             ) as response:
                 yield response
         except (requests.Timeout, requests.ConnectionError) as error:
-            raise _InterruptedError(f"the download failed ({_reason(error)})") from error
+            raise PassingError(f"the download failed ({describe_cause(error)})") from error
         except requests.RequestException as error:  # a malformed URL, a circle of redirects
-            raise DownloadError(f"the download failed ({_reason(error)})") from error
+            raise DownloadError(f"the download failed ({describe_cause(error)})") from error
 
     def _receive(self, response: requests.Response, start: int, progress: Progress) -> int:
         """Write the body at `start`, noting from time to time how far it is; gives its end."""
@@ -291,11 +263,8 @@ class RemoteFile:
             file.seek(start)
             try:
                 for chunk in self._chunks(response, start):
-                    if position == 0 and _is_web_page(chunk):
-                        raise DownloadError(
-                            "the server sent a web page, not the file: a login page or a captive"
-                            " portal?"
-                        )
+                    if position == 0 and is_web_page(chunk):
+                        raise DownloadError(WEB_PAGE)
                     if self.size is not None and position + len(chunk) > self.size:
                         raise DownloadError(f"more than the expected {self.size:,} bytes")
                     file.write(chunk)
@@ -322,7 +291,7 @@ class RemoteFile:
             silent = (
                 f", then nothing for {TIMEOUT} s" if isinstance(error, ReadTimeoutError) else ""
             )
-            raise _InterruptedError(f"{self._describe_end(position)}{silent}") from error
+            raise PassingError(f"{self._describe_end(position)}{silent}") from error
 
     def _describe_end(self, position: int) -> str:
         whole = "" if self.size is None else f" of {self.size:,}"
@@ -367,35 +336,3 @@ class RemoteFile:
         with replacing(self._notes) as temporary:
             temporary.write_text(json.dumps(notes))
         self._saved = time.monotonic()
-
-
-def _validator_of(response: requests.Response) -> str | None:
-    """What identifies the server's version of the file, in a form that If-Range takes."""
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
-
-
-def _announced_size(response: requests.Response, ranged: bool) -> int | None:
-    """The whole file's bytes, as the server announces them."""
-    if ranged:
-        total = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
-        return int(total[1]) if total else None
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
-
-
-def _is_web_page(head: bytes) -> bool:
-    return head[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
-
-
-def _status(response: requests.Response) -> str:
-    return f"{response.status_code} ({response.reason or 'without a reason'})"
-
-
-def _reason(error: Exception) -> str:
-    """The innermost cause of an error of the network, in its own words."""
-    while inner := error.__cause__ or error.__context__ or getattr(error, "reason", None):
-        if not isinstance(inner, Exception):
-            break
-        error = inner
-    return str(error) or type(error).__name__

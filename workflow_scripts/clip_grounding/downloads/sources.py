@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from filelock import FileLock
 
+from clip_grounding.downloads.answers import DownloadError, RangeRefusedError
 from clip_grounding.downloads.checksums import BY_HAND, Record, read_checksums, record_checksum
 from clip_grounding.downloads.files import (
     check_file,
@@ -19,7 +20,7 @@ from clip_grounding.downloads.files import (
     local_path,
 )
 from clip_grounding.downloads.members import fetch_members
-from clip_grounding.downloads.remote import DownloadError, RangeRefusedError, RemoteFile
+from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.errors import InputError
 from clip_grounding.files import digest_files
 

@@ -1,0 +1,80 @@
+"""What a server's answer means for a download: the file, a part of it, or what kind of trouble."""
+
+import re
+from http import HTTPStatus
+
+import requests
+
+WEB_PAGE = "the server sent a web page, not the file: a login page or a captive portal?"
+
+_BUSY = {408, 425, 429}
+
+
+class DownloadError(Exception):
+    """What is wrong with a download, without the file's name and the remedy."""
+
+
+class RangeRefusedError(DownloadError):
+    """The server sends the whole file where a part was asked for."""
+
+
+class PassingError(DownloadError):
+    """Another try may help."""
+
+    def __init__(self, message: str, wait: float = 0):
+        super().__init__(message)
+        self.wait = wait
+
+
+class ChangedError(PassingError):
+    """The server has another file than the one that the bytes here are from."""
+
+
+def refuse_problems(response: requests.Response, start: int) -> None:
+    """Turn an answer that is not the file from byte `start` on into an error."""
+    status = response.status_code
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        raise ChangedError(f"the server's file ends before byte {start:,}")
+    if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        after = response.headers.get("Retry-After", "")
+        wait = float(after) if after.isdigit() else 0.0
+        raise PassingError(f"the server answered {_status(response)}", wait)
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        raise DownloadError(f"the server answered {_status(response)}")
+    if response.headers.get("Content-Type", "").lower().startswith("text/html"):
+        raise DownloadError(WEB_PAGE)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise DownloadError("the server sent it compressed, which was not asked for")
+
+
+def validator_of(response: requests.Response) -> str | None:
+    """What identifies the server's version of the file, in a form that If-Range takes."""
+    etag = response.headers.get("ETag", "")
+    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
+
+
+def announced_size(response: requests.Response, ranged: bool) -> int | None:
+    """The whole file's bytes, as the server announces them."""
+    if ranged:
+        total = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
+        return int(total[1]) if total else None
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None
+
+
+def is_web_page(head: bytes) -> bool:
+    """Tell a page from a file by its first bytes."""
+    return head[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+def _status(response: requests.Response) -> str:
+    return f"{response.status_code} ({response.reason or 'without a reason'})"
+
+
+def describe_cause(error: Exception) -> str:
+    """The innermost cause of an error of the network, in its own words."""
+    while inner := error.__cause__ or error.__context__ or getattr(error, "reason", None):
+        if not isinstance(inner, Exception):
+            break
+        error = inner
+    return str(error) or type(error).__name__
