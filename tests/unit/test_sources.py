@@ -271,3 +271,14 @@ def test_the_first_images_by_id_are_chosen(tmp_path):
         archive.writestr("annotations/panoptic_val2017.json", json.dumps({"images": images}))
     chosen = layout.image_members(tmp_path / "panoptic.zip", "val2017", [0, 2])
     assert chosen == ["val2017/3.jpg", "val2017/7.jpg"]
+
+
+def test_a_disk_that_is_full_is_said_for_single_members_too(tmp_path):
+    part = tmp_path / "data/ds/downloads/p.zip.part"
+    part.parent.mkdir(parents=True)
+    part.symlink_to("/dev/full")
+    with (
+        serve({"/p.zip": shop(PANOPTIC)}) as server,
+        pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"),
+    ):
+        bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", "data/ds", members=MEMBERS)

@@ -75,6 +75,11 @@ def bring_source(
                     link(store.file, path, relative=True)
             except DownloadError as problem:
                 problems[str(source or url)] = problem
+            except OSError as error:
+                raise InputError(
+                    f"{path}: cannot be written ({error.strerror}): make room, and run again to go"
+                    " on where it ended"
+                ) from error
             else:
                 return
     remedy = f"put the right file there, or correct the url of {path} in the config"
