@@ -19,7 +19,8 @@ REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 
 from clip_grounding import published_files
-from clip_grounding.config import validate_config
+from clip_grounding.config import evaluated_models, explained_directions, validate_config
+from clip_grounding.contracts import method_of
 from clip_grounding.errors import InputError
 from clip_grounding.fingerprint import fingerprint
 from clip_grounding.published import is_published_dataset, published_mean
@@ -95,15 +96,40 @@ def shard_files(pattern, dataset):
     return [pattern.format(dataset=dataset, shard=shard.name) for shard in shards_of(dataset)]
 
 
+def models_of(dataset):
+    """Names of the models that are evaluated on a dataset."""
+    return evaluated_models(CONFIG, dataset)
+
+
+def pairs_of(dataset):
+    """Every (model, attribution) that is evaluated, in some direction at least."""
+    return [
+        (model, attribution)
+        for model in models_of(dataset)
+        for attribution in EVALUATE["attributions"]
+    ]
+
+
+def baselines():
+    return [("baseline", kind) for kind in EVALUATE["baselines"]]
+
+
+def directions_of(attribution):
+    """The directions in which an attribution or a baseline is evaluated."""
+    if attribution == "center":  # words have no centre
+        return ["text_to_image"]
+    if attribution in EVALUATE["baselines"]:
+        return DIRECTIONS
+    return explained_directions(CONFIG, attribution)
+
+
 def contenders_of(dataset):
     """All [model, attribution, direction] that are scored, baselines last."""
-    explained = [(m, a) for m in DATASETS[dataset]["models"] for a in EVALUATE["attributions"]]
-    baselines = [("baseline", kind) for kind in EVALUATE["baselines"]]
     return [
         [model, attribution, direction]
         for direction in DIRECTIONS
-        for model, attribution in [*explained, *baselines]
-        if (direction, attribution) != ("image_to_text", "center")  # words have no centre
+        for model, attribution in [*pairs_of(dataset), *baselines()]
+        if direction in directions_of(attribution)
     ]
 
 
@@ -142,7 +168,7 @@ def relevance_spec(wildcards):
         split=DATASETS[wildcards.dataset]["split"],
         span=shard_span(wildcards.dataset, wildcards.shard),
         model=wildcards.model,
-        attribution=ATTRIBUTIONS[wildcards.attribution],
+        attribution=method_of(ATTRIBUTIONS[wildcards.attribution]),
         direction=wildcards.direction,
         precision=CONFIG["precision"],
     )
@@ -182,7 +208,7 @@ def baseline_spec(wildcards):
 
 
 def first_model(dataset):
-    return DATASETS[dataset]["models"][0]
+    return models_of(dataset)[0]
 
 
 def truth_inputs(wildcards):
@@ -237,7 +263,7 @@ def published_means(dataset):
             mean = published_mean(
                 direction,
                 attribution if model == "baseline" else prompt,
-                ATTRIBUTIONS.get(attribution, {}),
+                method_of(ATTRIBUTIONS.get(attribution, {})),
                 MODELS.get(model, {}),
             )
             if mean is not None:
@@ -300,13 +326,9 @@ def published_spec(wildcards):
 
 def compared_contender():
     """The dataset's model and attribution that were published; else its first."""
-    pairs = [
-        (model, attribution)
-        for model in DATASETS[CONFIG["dataset"]]["models"]
-        for attribution in EVALUATE["attributions"]
-    ]
+    pairs = pairs_of(CONFIG["dataset"])
     for model, attribution in pairs:
-        settings = ATTRIBUTIONS[attribution], MODELS[model]
+        settings = method_of(ATTRIBUTIONS[attribution]), MODELS[model]
         if published_mean("text_to_image", "matched", *settings) is not None:
             return model, attribution
     return pairs[0]

@@ -70,7 +70,7 @@ def checkpoint_spec(wildcards):
 
 def downloads_of(dataset):
     """All that a dataset's evaluation needs from elsewhere."""
-    models = [model for model in DATASETS[dataset]["models"] if "checkpoint" in MODELS[model]]
+    models = [model for model in models_of(dataset) if "checkpoint" in MODELS[model]]
     checkpoints = [f"data/models/{model}/manifest.json" for model in models]
     if DATASETS[dataset]["kind"] != "png":
         return checkpoints

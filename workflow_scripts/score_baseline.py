@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 from clip_grounding.logs import start_log
+from clip_grounding.models.config import read_model_config
 from clip_grounding.scores import SCORES, score_baseline_text_to_image
 from clip_grounding.tables import read_shard, read_table, write_table
 from clip_grounding.token_scores import score_baseline_image_to_text
-from clip_grounding.tokens import TextTokenizer, patch_grid
+from clip_grounding.tokens import TextTokenizer
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
@@ -17,7 +18,9 @@ phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
 
 if spec["direction"] == "text_to_image":
-    scores = score_baseline_text_to_image(kind, phrases, masks, patch_grid(checkpoint), seed)
+    scores = score_baseline_text_to_image(
+        kind, phrases, masks, read_model_config(checkpoint).grid, seed
+    )
 else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     tokenizer = TextTokenizer(checkpoint)

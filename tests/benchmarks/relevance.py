@@ -39,6 +39,7 @@ from clip_grounding.archives import open_images  # noqa: E402
 from clip_grounding.attribution import load_attribution  # noqa: E402
 from clip_grounding.batches import MemoryFit, make_batches, prepare_batches  # noqa: E402
 from clip_grounding.masks import encode_regions  # noqa: E402
+from clip_grounding.models.loading import load_model  # noqa: E402
 from clip_grounding.preprocessing import ImagePreprocessor  # noqa: E402
 from clip_grounding.relevance import (  # noqa: E402
     Explainer,
@@ -47,7 +48,6 @@ from clip_grounding.relevance import (  # noqa: E402
 )
 from clip_grounding.tables import RELEVANCE, write_table  # noqa: E402
 from clip_grounding.tokens import TextTokenizer  # noqa: E402
-from clip_grounding.towers import load_clip  # noqa: E402
 
 SCRIPTS = TESTS.parent / "workflow_scripts"
 
@@ -61,7 +61,7 @@ class Bench:
         checkpoint = save_clip(folder / "clip")
         device = torch.device("cpu")
         self.explainer = Explainer(
-            load_clip(checkpoint, device),
+            load_model(checkpoint, device),
             TextTokenizer(checkpoint),
             ImagePreprocessor(checkpoint),
             load_attribution("gradient_attention", layers="last"),
@@ -291,14 +291,14 @@ def measure_stages(bench: Bench, turns: int) -> dict[str, float]:
     names, explainer = list(bench.shard.narratives["file_name"]), bench.explainer
     arrays = [bench.archive.pixels(name) for name in names]
     pixels = explainer._stack(bench.pixels)
-    clip, depth = explainer.clip, len(explainer.clip.image.layers)
+    clip, depth = explainer.clip, explainer.clip.image.n_steps
     hidden = clip.image.run(pixels, depth - 1)
-    rows, targets = clip.pooled_rows(pixels), bench.targets(PHRASES)
+    rows, targets = clip.image.pooled_rows(pixels), bench.targets(PHRASES)
 
     def tail() -> None:
         from clip_grounding.attribution.gradient_attention import _last_layer_row
 
-        block = clip.image.open_last_block(hidden, rows)
+        block = clip.image.pool.open(hidden, rows)
         items = torch.arange(len(names)).repeat_interleave(PHRASES + 1)
         _last_layer_row(clip, block, torch.cat(targets), items)
 

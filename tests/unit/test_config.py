@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clip_grounding.config import is_local_folder, validate_config
+from clip_grounding.config import evaluated_models, is_local_folder, validate_config
 from clip_grounding.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,11 @@ def test_layers_are_last_all_or_a_number(layers):
         ),
         ("attributions.gradient-attention.layers", 0, "allowed: last, all or a whole number at"),
         ("attributions.gradient-attention.layers", "first", '"first" given; allowed: last, all or'),
-        ("attributions.rollout.kind", "rollot", '"rollot" given; allowed: gradient_attention'),
+        (
+            "attributions.rollout.kind",
+            "rollot",
+            '"rollot" given; did you mean rollout?; allowed: at',
+        ),
         ("datasets.scenes.kind", "scene", '"scene" given; did you mean scenes?; allowed: png, sc'),
         ("datasets.scenes.split", "val", 'datasets.scenes.split: "val" given; allowed: scenes'),
         ("datasets.mine", {}, "datasets.mine.kind: missing"),
@@ -166,13 +170,16 @@ def test_a_problem_is_reported_with_its_key_and_what_is_allowed(path, value, mes
         ),
         (
             "evaluate.attributions",
-            ["rollout"],
-            "evaluate.attributions: rollout is not defined (attributions: gradient-attention)",
+            ["roll-out"],
+            "evaluate.attributions: roll-out is not defined; did you mean rollout? (attributions:"
+            " gradient-attention, gradient-attention-all,",
         ),
+        ("evaluate.models", ["clip"], "evaluate.models: clip is not defined"),
     ],
 )
 def test_an_undefined_name_lists_those_defined(path, value, message):
-    assert problems_of(changed(path, value)) == [message]
+    (problem,) = problems_of(changed(path, value))
+    assert problem.startswith(message)
 
 
 def test_all_problems_are_reported_at_once():
@@ -226,3 +233,60 @@ json_values = st.recursive(
 def test_any_value_anywhere_is_taken_or_refused_with_a_message(path, value):
     with suppress(InputError):
         validate_config(changed(path, value), SCHEMA)
+
+
+def study(attributions, directions=("text_to_image", "image_to_text"), **models):
+    """Settings that evaluate these attributions of the models with a local checkpoint each."""
+    config = changed("evaluate.attributions", list(attributions))
+    config["evaluate"]["directions"] = list(directions)
+    if models:
+        config["models"].update({name: {"checkpoint": str(path)} for name, path in models.items()})
+        config["evaluate"]["models"] = list(models)
+    return config
+
+
+def test_the_models_of_an_evaluation_take_the_place_of_the_datasets_own():
+    config = validate_config(changed("evaluate.models", ["openai-vit-l14"]), SCHEMA)
+    assert evaluated_models(config, "png_val2017") == ["openai-vit-l14"]
+    config = validate_config(SETTINGS, SCHEMA)
+    assert evaluated_models(config, "png_val2017") == ["openai-vit-b32"]
+
+
+def test_every_method_of_the_settings_can_be_evaluated():
+    validate_config(study(SETTINGS["attributions"]), SCHEMA)
+
+
+def test_a_method_that_cannot_explain_a_direction_is_refused_with_reason_and_remedy():
+    config = study(["legrad"])
+    config["attributions"]["legrad"]["directions"] = None
+    (problem,) = problems_of(config)
+    assert problem.startswith("attributions.legrad: legrad cannot explain image_to_text: it embeds")
+    assert problem.endswith("write directions: [text_to_image]")
+
+
+def test_an_attribution_whose_directions_are_not_evaluated_is_refused():
+    (problem,) = problems_of(study(["legrad"], ["image_to_text"]))
+    assert problem.startswith("attributions.legrad.directions: none of them is evaluated")
+
+
+def test_more_layers_than_a_local_model_has_are_refused(tmp_path):
+    vision, text = {"num_hidden_layers": 3}, {"num_hidden_layers": 2}
+    for name in ("clip", "siglip"):
+        (tmp_path / name).mkdir()
+        shape = {"model_type": name, "vision_config": vision, "text_config": text}
+        (tmp_path / name / "config.json").write_text(json.dumps(shape))
+    models = {name: tmp_path / name for name in ("clip", "siglip")}
+    config = study(["gradient-attention"], **models)
+    config["attributions"]["gradient-attention"]["layers"] = 4  # SigLIP: three blocks and its head
+    assert [problem.split(";")[1] for problem in problems_of(config)] == [
+        " clip has 3 in the tower that text_to_image explains",
+        " clip has 2 in the tower that image_to_text explains",
+        " siglip has 2 in the tower that image_to_text explains",
+    ]
+
+
+def test_a_local_model_of_no_known_family_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "siglip2"}')
+    (problem,) = problems_of(study(["rollout"], mine=tmp_path))
+    assert problem.startswith(f"models.mine.checkpoint: {tmp_path}/config.json: a siglip2 model")
+    assert "fixed resolution" in problem

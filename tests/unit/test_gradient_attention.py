@@ -12,7 +12,8 @@ from transformers import CLIPModel
 
 from clip_grounding.attribution import load_attribution
 from clip_grounding.attribution.gradient_attention import gradient_attention
-from clip_grounding.towers import split_towers
+from clip_grounding.errors import InputError
+from clip_grounding.models.loading import open_model
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 
@@ -32,13 +33,13 @@ def test_relevance_equals_the_published_code(name, layers):
     pixels, ids = torch.tensor(golden["pixel_values"]), torch.tensor(golden["input_ids"]).long()
 
     def relevance(dtype):
-        clip = split_towers(load_golden(dtype))
+        clip = open_model(load_golden(dtype))
         texts, images = clip.embed(clip.text, ids), clip.embed(clip.image, pixels.to(dtype))
         items = range(len(ids))
         return (
             explain(clip, clip.image, pixels.to(dtype), texts, items, layers)[:, 1:].numpy(),
             explain(clip, clip.text, ids, images, items, layers).numpy(),
-            clip.pooled_rows(ids),
+            clip.text.pooled_rows(ids),
         )
 
     image, text, ends = relevance(torch.float32)
@@ -79,7 +80,7 @@ def test_relevance_equals_plain_autograd(shape, layers, data):
         texts.append(torch.cat([torch.tensor([end - 1]), words, torch.tensor([end])]))
     ids = torch.nn.utils.rnn.pad_sequence(texts, batch_first=True, padding_value=end)
 
-    clip = split_towers(model)
+    clip = open_model(model)
     image_embeddings, text_embeddings = clip.embed(clip.image, pixels), clip.embed(clip.text, ids)
     # Item 0 has two targets, item 1 none, item 2 one.
     items, targets = [0, 0, 2], [1, 2, 0]
@@ -94,7 +95,7 @@ def test_relevance_equals_plain_autograd(shape, layers, data):
 
 
 def test_the_closed_form_equals_the_general_method_with_one_layer():
-    clip = split_towers(random_clip(depth=3))
+    clip = open_model(random_clip(depth=3))
     pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     targets = torch.nn.functional.normalize(torch.randn(3, 24), dim=-1)
     rows = [explain(clip, clip.image, pixels, targets, [0, 1, 1], n) for n in ("last", 1)]
@@ -102,9 +103,9 @@ def test_the_closed_form_equals_the_general_method_with_one_layer():
 
 
 def test_more_layers_than_the_tower_has_are_refused():
-    clip = split_towers(random_clip(depth=2))
+    clip = open_model(random_clip(depth=2))
     pixels = torch.zeros(1, 3, 32, 32)
-    with pytest.raises(ValueError, match="layers: 3 of a tower with 2"):
+    with pytest.raises(InputError, match="layers: 3 of a tower with 2"):
         explain(clip, clip.image, pixels, torch.ones(1, 24), [0], 3)
 
 

@@ -44,6 +44,9 @@ def minutes(**changes):
         ({"checkpoint": "openai/clip-vit-large-patch14-336"}, "large-patch14-336"),
         ({"checkpoint": "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"}, "base-patch32"),
         ({"checkpoint": "~/models/ViT-L-14"}, "large-patch14"),
+        ({"checkpoint": "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"}, "huge-patch14"),
+        ({"checkpoint": "google/siglip-so400m-patch14-384"}, "so400m-patch14"),
+        ({"checkpoint": "google/siglip2-base-patch16-224"}, "base-patch16"),
         ({"checkpoint": "./a-small-clip"}, "large-patch14-336"),  # unknown: the largest
         ({"train": "scenes"}, "small"),
     ],
@@ -59,7 +62,10 @@ def test_a_models_size_follows_from_its_name(model, expected):
         {"model": L14},
         {"attribution": ALL},
         {"attribution": {"kind": "gradient_attention", "layers": 6}},
-        {"attribution": {"kind": "of which nothing is known"}},
+        {"attribution": {"kind": "rollout"}},
+        {"attribution": {"kind": "occlusion"}},
+        {"attribution": {"kind": "integrated_gradients", "steps": 4}},
+        {"attribution": {"kind": "rise", "masks": 100}},
         {"direction": "image_to_text"},
         {"threads": 1},
         {"attempt": 2},
@@ -110,6 +116,12 @@ def test_the_times_measured_on_one_thread_fit_even_in_large_shards(
     assert allowed > 1.3 * seconds * 500 / images
 
 
+def test_more_masks_take_more_time_and_no_more_memory():
+    rise = {"kind": "rise", "masks": 2000}
+    assert minutes(attribution={**rise, "masks": 4000}) > minutes(attribution=rise)
+    assert relevance_mb(B32, rise, 32, gpu=False) == relevance_mb(B32, LAST, 32, gpu=False)
+
+
 def test_every_attempt_gets_as_much_again_and_half_the_batch():
     for attempt in (2, 3):
         assert minutes(attempt=attempt) == attempt * minutes()
@@ -129,7 +141,7 @@ def test_the_documented_table_is_what_jobs_ask_for():
         ("ViT-L/14", "clip-vit-large-patch14"),
     ):
         for layers in ("last", "all"):
-            model, method = {"checkpoint": checkpoint}, {"layers": layers}
+            model, method = {"checkpoint": checkpoint}, {**LAST, "layers": layers}
             cells = [name, layers]
             for gpu in (True, False):
                 cells += [

@@ -4,7 +4,8 @@ import pytest
 from conftest import save_checkpoint
 
 from clip_grounding.errors import InputError
-from clip_grounding.tokens import TextTokenizer, first_mention, patch_grid
+from clip_grounding.models.config import read_model_config
+from clip_grounding.tokens import TextTokenizer, first_mention
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +61,12 @@ def test_a_phrase_is_placed_at_the_first_mention_of_its_ends(caption, phrase, sp
 
 
 def test_the_patch_grid_comes_from_the_checkpoint(folder):
-    assert patch_grid(folder) == (4, 4)
+    assert read_model_config(folder).grid == (4, 4)
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"config\.json"):
         TextTokenizer(tmp_path)
-    (tmp_path / "config.json").write_text('{"text_config": {"max_position_embeddings": 77}}')
+    (tmp_path / "config.json").write_text('{"model_type": "clip"}')
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         TextTokenizer(tmp_path)

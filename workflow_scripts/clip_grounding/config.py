@@ -1,7 +1,8 @@
 """The settings of a run, checked once while the workflow is parsed.
 
-The schema holds types, limits and defaults; what it cannot say, names that refer to other names, is
-checked here. All problems are reported at once, each with its key and the remedy.
+The schema holds types, limits and defaults, and each attribution method's contract those of its
+parameters. What they cannot say is checked here: names that refer to other names, and what a method
+can explain of which model. All problems are reported at once, each with its key and the remedy.
 """
 
 import json
@@ -17,7 +18,9 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from clip_grounding.contracts import attribution_schema, list_kinds, why_refused
 from clip_grounding.errors import InputError
+from clip_grounding.models.config import ModelConfig, read_model_config
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TYPES = {
@@ -54,19 +57,54 @@ def validate_config(config: dict, schema: Path) -> dict:
     problems = list(_find_unusable_keys(config))
     if not problems:
         config = _copy_plain(config)
-        validator = _Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
+        validator = _Validator(_complete_schema(schema, config))
         errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)
         problems = [line for error in errors for line in _describe(error)]
         problems += [*_find_undefined_names(config), *_find_unusable_checkpoints(config)]
+        problems = problems or list(_find_refused(config))
     if problems:
         lines = "\n".join(f"  {line}" for line in dict.fromkeys(problems))
         raise InputError(f"these settings cannot be used:\n{lines}")
     return config
 
 
+def evaluated_models(config: dict, dataset: str) -> list[str]:
+    """Names of the models that are evaluated on a dataset."""
+    return config["evaluate"]["models"] or config["datasets"][dataset]["models"]
+
+
+def explained_directions(config: dict, attribution: str) -> list[str]:
+    """Directions that are evaluated of an attribution."""
+    own = config["attributions"][attribution]["directions"]
+    directions = config["evaluate"]["directions"]
+    return [direction for direction in directions if own is None or direction in own]
+
+
 def is_local_folder(checkpoint: str) -> bool:
     """Tell whether a model's `checkpoint` is a folder of this machine, not a hub id."""
     return checkpoint.startswith(("/", ".", "~"))
+
+
+def _complete_schema(schema: Path, config: dict) -> dict:
+    """Read the schema, and put in what the methods that are used say of their parameters."""
+    complete = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
+    known = list_kinds()
+    entries = complete["properties"]["attributions"]["additionalProperties"]
+    entries["properties"]["kind"]["enum"] = known
+    used = [
+        entry.get("kind")
+        for entry in _section(config, "attributions").values()
+        if isinstance(entry, dict)
+    ]
+    entries["allOf"] = [
+        {
+            "if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
+            "then": attribution_schema(kind),
+        }
+        for kind in known
+        if kind in used
+    ]
+    return complete
 
 
 def _find_unusable_keys(value, path: tuple = ()) -> Iterator[str]:
@@ -188,6 +226,7 @@ def _find_undefined_names(config: dict) -> Iterator[str]:
     references = [
         ("dataset", [config.get("dataset")], "datasets"),
         ("evaluate.attributions", _section(config, "evaluate").get("attributions"), "attributions"),
+        ("evaluate.models", _section(config, "evaluate").get("models"), "models"),
     ]
     for name, dataset in _section(config, "datasets").items():
         models = dataset.get("models") if isinstance(dataset, dict) else None
@@ -220,6 +259,61 @@ def _find_unusable_checkpoints(config: dict) -> Iterator[str]:
                 f"{path}.revision: missing; give the commit of {checkpoint} to use, or write"
                 f" ./{checkpoint} if it is a local folder"
             )
+
+
+def _find_refused(config: dict) -> Iterator[str]:
+    """Report methods that cannot explain what is asked of them, with the reason."""
+    models = {name: config["models"][name] for name in evaluated_models(config, config["dataset"])}
+    shapes = {}
+    for name, model in models.items():
+        try:
+            shapes[name] = _shape_of(model)
+        except InputError as error:
+            yield f"models.{name}.checkpoint: {error}"
+            return
+    for name in config["evaluate"]["attributions"]:
+        attribution = config["attributions"][name]
+        directions = explained_directions(config, name)
+        if not directions:
+            yield (
+                f"attributions.{name}.directions: none of them is evaluated; add one to"
+                " evaluate.directions or take the attribution out of evaluate.attributions"
+            )
+        for direction in directions:
+            if reason := why_refused(attribution, direction, None):
+                others = [other for other in directions if other != direction]
+                remedy = f"write directions: [{_join(others)}]" if others else "leave it out"
+                yield (
+                    f"attributions.{name}: {attribution['kind']} cannot explain {direction}:"
+                    f" {reason}; {remedy}"
+                )
+                continue
+            for model, (family, shape) in shapes.items():
+                if reason := why_refused(attribution, direction, family):
+                    yield (
+                        f"attributions.{name}: {attribution['kind']} cannot explain {model}, a"
+                        f" {family} model: {reason}; leave one of the two out"
+                    )
+                layers = attribution.get("layers")
+                if shape and isinstance(layers, int) and layers > shape.layers(direction):
+                    yield (
+                        f"attributions.{name}.layers: {layers} given; {model} has"
+                        f" {shape.layers(direction)} in the tower that {direction} explains"
+                    )
+
+
+def _shape_of(model: dict) -> tuple[str | None, ModelConfig | None]:
+    """Family and shape of a model, as far as they are known before it is fetched."""
+    if "train" in model:
+        return "clip", None
+    checkpoint = model["checkpoint"]
+    if not is_local_folder(checkpoint):
+        return "siglip" if "siglip" in checkpoint.lower() else None, None
+    folder = Path(checkpoint).expanduser()
+    if not (folder / "config.json").is_file():
+        return None, None  # fetching it says what is missing
+    shape = read_model_config(folder)
+    return shape.family, shape
 
 
 def _section(config: dict, key: str) -> dict:

@@ -23,6 +23,9 @@ NUMERIC_LIBRARIES = {
 }
 """Imports whose version can change numbers, with the package that they come in."""
 
+NO_CODE = {"__version__", "CONTRACT"}
+"""Assignments that no output depends on; contracts are read while the workflow is parsed."""
+
 WITHOUT_OUTPUT = {f"{LIBRARY}.{name}" for name in ("devices", "errors", "logs")}
 """Modules that say how a job runs and what it prints; no output depends on them."""
 
@@ -77,14 +80,12 @@ def find_module(folder: Path, module: str) -> Path | None:
 def hash_definitions(path: Path) -> dict[str, str]:
     """Hash each top-level definition of a file, and the other statements as ``""``.
 
-    Comments, docstrings, formatting and ``__version__`` do not take part.
+    Comments, docstrings, formatting and what `NO_CODE` names do not take part.
     """
     parts: dict[str, list[str]] = {}
     for statement in _parse(path).body:
         name = getattr(statement, "name", "")
-        if isinstance(statement, ast.Assign) and "__version__" in map(
-            ast.unparse, statement.targets
-        ):
+        if isinstance(statement, ast.Assign) and NO_CODE & set(map(ast.unparse, statement.targets)):
             continue
         parts.setdefault(name, []).append(ast.unparse(statement))
     return {

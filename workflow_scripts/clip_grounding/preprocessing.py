@@ -1,9 +1,12 @@
-"""From a decoded image to the pixels that CLIP sees, as the published evaluation does it."""
+"""From a decoded image to the pixels that a model sees, as the published evaluation does it."""
 
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from clip_grounding.errors import InputError
+from clip_grounding.models.config import read_model_config
 
 
 def square_padding(height: int, width: int) -> tuple[int, int]:
@@ -34,7 +37,7 @@ def pad_to_square(pixels: np.ndarray) -> np.ndarray:
 
 
 class ImagePreprocessor:
-    """The checkpoint's own preprocessing (resize, centre crop, normalise) of a padded image.
+    """The checkpoint's own preprocessing (resize, crop, normalise) of a padded image.
 
     It uses the Pillow backend of transformers: its resizing is the one behind the
     published numbers, and it needs no torchvision.
@@ -43,12 +46,27 @@ class ImagePreprocessor:
     ----------
     folder : str or Path
         The checkpoint folder, with its ``preprocessor_config.json``.
+
+    Raises
+    ------
+    InputError
+        It makes images of another size than the model takes.
     """
 
     def __init__(self, folder: str | Path):
-        from transformers import CLIPImageProcessorPil  # seconds to import: only jobs that run CLIP
+        import transformers  # seconds to import: only jobs that run a model
 
-        self._process = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
+        config = read_model_config(folder)
+        name = "CLIP" if config.family == "clip" else "Siglip"
+        processor = getattr(transformers, f"{name}ImageProcessorPil")
+        self._process = processor.from_pretrained(folder, local_files_only=True)
+        shape = self(np.zeros((2, 2, 3), np.uint8)).shape
+        if shape != (3, config.image_size, config.image_size):
+            raise InputError(
+                f"{folder}: preprocessor_config.json makes images of shape {shape}, config.json"
+                f" says that the model takes {config.image_size} x {config.image_size}: the files"
+                " are not of one checkpoint; fetch it again"
+            )
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Turn uint8 RGB of shape (height, width, 3) into float32 of shape (3, size, size)."""

@@ -20,10 +20,11 @@ from clip_grounding.archives import open_images
 from clip_grounding.attribution import load_attribution
 from clip_grounding.batches import MemoryFit, make_batches, prepare_batches
 from clip_grounding.devices import reserve_device
+from clip_grounding.models.loading import load_model
+from clip_grounding.models.towers import Clip, Tower
 from clip_grounding.preprocessing import ImagePreprocessor
 from clip_grounding.tables import RELEVANCE
 from clip_grounding.tokens import TextTokenizer, Tokens
-from clip_grounding.towers import Clip, load_clip
 
 PROMPTS = ("matched", "null")
 """Every phrase has a map for its own text or region, and one for the empty text or black image."""
@@ -64,7 +65,7 @@ class Explainer:
         order = sorted(tokens, key=lambda text: (len(tokens[text]), text))
 
         def embed(batch: list[str]) -> Tensor:
-            return self.clip.embed(self.clip.text, self._pad([tokens[text] for text in batch]))
+            return self.clip.embed(self.clip.text, self._ids([tokens[text] for text in batch]))
 
         return dict(zip(order, self.fit.run(embed, order), strict=True))
 
@@ -91,8 +92,7 @@ class Explainer:
 
         def explain(batch: list[tuple]) -> list[np.ndarray]:
             pixels = self._stack([image for image, _ in batch])
-            rows = self._explain(self.clip.image, pixels, [own for _, own in batch])
-            return [part[:, 1:].numpy(force=True) for part in rows]
+            return self._explain(self.clip.image, pixels, [own for _, own in batch])
 
         return self.fit.run(explain, list(zip(images, targets, strict=True)))
 
@@ -105,32 +105,29 @@ class Explainer:
         """
 
         def explain(batch: list[tuple]) -> list[np.ndarray]:
-            ids = self._pad([tokens.ids for tokens, _ in batch])
-            rows = self._explain(self.clip.text, ids, [own for _, own in batch])
-            return [
-                part[:, 1 : 1 + len(tokens.starts)].numpy(force=True)
-                for part, (tokens, _) in zip(rows, batch, strict=True)
-            ]
+            ids = self._ids([tokens.ids for tokens, _ in batch])
+            return self._explain(self.clip.text, ids, [own for _, own in batch])
 
         return self.fit.run(explain, list(zip(texts, targets, strict=True)))
 
-    def _explain(self, tower, inputs: Tensor, targets: list[Tensor]) -> tuple[Tensor, ...]:
+    def _explain(self, tower: Tower, inputs: Tensor, targets: list[Tensor]) -> list[np.ndarray]:
+        """Relevance (n_targets, n_content) of each item's content tokens."""
         counts = [len(part) for part in targets]
         items = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
         items = items.to(self.clip.device)
         rows = self.attribute(self.clip, tower, inputs, torch.cat(targets), items)
-        return rows.split(counts)
+        return [
+            part[:, content].numpy(force=True)
+            for part, content in zip(rows.split(counts), tower.content(inputs), strict=True)
+        ]
 
     def _stack(self, images: list[np.ndarray]) -> Tensor:
         """Preprocessed images on the model's device, (n_images, 3, size, size)."""
         return torch.from_numpy(np.stack(images)).to(self.clip.device)
 
-    def _pad(self, ids: list[np.ndarray]) -> Tensor:
-        """Pad on the right with end-of-text: the causal mask hides it from the pooled row."""
-        padded = np.full((len(ids), max(map(len, ids))), self.clip.end_of_text)
-        for row, values in zip(padded, ids, strict=True):
-            row[: len(values)] = values
-        return torch.from_numpy(padded).to(self.clip.device)
+    def _ids(self, texts: list[np.ndarray]) -> Tensor:
+        """Padded token ids on the model's device, (n_texts, n_tokens)."""
+        return torch.from_numpy(self.tokenizer.pad(texts)).to(self.clip.device)
 
 
 def compute_relevance(
@@ -172,7 +169,7 @@ def compute_relevance(
     with reserve_device(device) as own, open_images(images, split) as archive:
         print(f"device {own}, {threads} threads, batch size {batch_size}", flush=True)
         explainer = Explainer(
-            load_clip(checkpoint, own, precision),
+            load_model(checkpoint, own, precision),
             TextTokenizer(checkpoint),
             ImagePreprocessor(checkpoint),
             load_attribution(**attribution),

@@ -8,9 +8,10 @@ wide margin, and what was still too small grows with every attempt.
 (`Size.image_gflop`), or of one text through its text tower (`Size.text_gflop`). Per image
 there are some `PHRASES` phrases (8.8 in val2017). Text to image takes a pass per image and
 embeds each phrase; image to text takes a pass for each phrase's region and embeds the
-captions. A method that differentiates more than the last layer adds, per phrase,
-`BACKWARD` passes through those layers of the tower that it explains. Reading an image and
-preparing a region cost `PREPARE` seconds each, on one core.
+captions, some `CAPTIONS` an image. What a method adds, its contract says: passes per image or
+caption; and per phrase `BACKWARD` passes, as often as it differentiates, through the layers
+that it differentiates beside the last. Reading an image and preparing a region cost
+`PREPARE` seconds each, on one core.
 
 **Speed.** `CPU_GFLOPS` per thread was exceeded in every case measured: ViT-B/32 and
 ViT-L/14, last layer and all, in both directions, one thread of a shared machine, 50 to 150
@@ -29,6 +30,11 @@ it was.
 import math
 from dataclasses import dataclass
 from pathlib import Path
+
+from clip_grounding.contracts import read_contract
+
+CAPTIONS = 2
+"""Narratives per image; val2017 has 1.7."""
 
 PHRASES = 9
 """Phrases per image; val2017 has 8.8, train2017 is assumed to be alike."""
@@ -58,6 +64,7 @@ class Size:
         Of the image tower; text towers have 12.
     layer_mb : float
         Kept of one image in one layer for a backward pass.
+    patches : int
     """
 
     image_gflop: float
@@ -65,16 +72,28 @@ class Size:
     weights_mb: int
     layers: int
     layer_mb: float
+    patches: int
 
 
 SIZES = {
-    "small": Size(1, 1, 100, 12, 1),
-    "base-patch32": Size(9, 6, 610, 12, 4),
-    "base-patch16": Size(35, 6, 600, 12, 14),
-    "large-patch14": Size(162, 13, 1710, 24, 32),
-    "large-patch14-336": Size(382, 13, 1720, 24, 80),
+    "small": Size(1, 1, 100, 12, 1, 64),
+    "base-patch32": Size(9, 6, 610, 12, 4, 49),
+    "base-patch16": Size(35, 6, 600, 12, 14, 196),
+    "large-patch14": Size(162, 13, 1710, 24, 32, 256),
+    "large-patch14-336": Size(382, 13, 1720, 24, 80, 576),
+    "huge-patch14": Size(335, 54, 3950, 32, 45, 256),
+    "so400m-patch14": Size(670, 58, 3520, 27, 140, 729),
+    "bigg-patch14": Size(1000, 107, 10200, 48, 65, 256),
 }
 """Size classes, smallest first."""
+
+_SHORT_NAMES = {
+    "b-32": "base-patch32",
+    "b-16": "base-patch16",
+    "l-14": "large-patch14",
+    "h-14": "huge-patch14",
+    "bigg-14": "bigg-patch14",
+}
 
 
 def size_class(model: dict) -> str:
@@ -84,20 +103,36 @@ def size_class(model: dict) -> str:
     ----------
     model : dict
         A validated entry of ``models``. One that is trained here is small; of a checkpoint
-        the last part of its name counts, and one that says nothing is taken for the largest.
+        the last part of its name counts, and one that says nothing is taken for a ViT-L/14-336.
     """
     if "train" in model:
         return "small"
-    name = Path(model["checkpoint"]).name.lower().replace("b-32", "base-patch32")
-    name = name.replace("b-16", "base-patch16").replace("l-14", "large-patch14")
+    name = Path(model["checkpoint"]).name.lower()
+    for short, key in _SHORT_NAMES.items():
+        name = name.replace(short, key)
     named = (key for key in reversed(SIZES) if "patch" in key and key in name)
     return next(named, "large-patch14-336")
 
 
 def layers_differentiated(attribution: dict, layers: int) -> int:
-    """Layers before the last that a method differentiates; all where it does not say."""
-    used = attribution.get("layers", "all")
-    return min(layers, {"last": 1, "all": layers}.get(used, used)) - 1
+    """Layers before the last that a method differentiates, of a tower with so many."""
+    cost = read_contract(attribution["kind"])["cost"]
+    if cost["backward"] == 0:
+        return 0
+    used = attribution.get(cost["layers"], cost["layers"])
+    return min(layers, {"last": 1, "all": layers, "auto": 8}.get(used, used)) - 1
+
+
+def passes_of(attribution: dict, tokens: int) -> tuple[int, int]:
+    """Passes per item that a method adds, and how often it differentiates for each phrase."""
+    cost = read_contract(attribution["kind"])["cost"]
+    passes = tokens if cost["passes"] == "tokens" else _number(cost["passes"], attribution)
+    return passes, _number(cost["backward"], attribution)
+
+
+def _number(value: int | str, attribution: dict) -> int:
+    """Give a number of a contract, or the parameter that holds it."""
+    return attribution[value] if isinstance(value, str) else value
 
 
 def relevance_minutes(
@@ -126,15 +161,17 @@ def relevance_minutes(
     """
     size = SIZES[size_class(model)]
     if direction == "text_to_image":
-        explained, depth = size.image_gflop, size.layers
+        explained, depth, items, tokens = size.image_gflop, size.layers, 1, size.patches
         gflop = size.image_gflop + PHRASES * size.text_gflop
         prepared = 1
     else:
-        explained, depth = size.text_gflop, 12
+        explained, depth, items, tokens = size.text_gflop, 12, CAPTIONS, 77
         gflop = PHRASES * (size.image_gflop + size.text_gflop)
         prepared = 1 + PHRASES
     share = layers_differentiated(attribution, depth) / depth
-    gflop += PHRASES * BACKWARD * explained * share
+    passes, backward = passes_of(attribution, tokens)
+    gflop += items * passes * explained
+    gflop += PHRASES * backward * BACKWARD * explained * share
     speed = GPU_GFLOPS if gpu else CPU_GFLOPS * threads
     return _minutes(images * (gflop / speed + prepared * PREPARE), attempt)
 

@@ -1,13 +1,15 @@
-"""CLIP's tokens of a text and where they stand in it, without the cost of importing torch."""
+"""A model's tokens of a text and where they stand in it, without the cost of importing torch."""
 
 import json
+import string
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, normalizers, processors
 
 from clip_grounding.errors import InputError
+from clip_grounding.models.config import read_model_config
 
 
 @dataclass(frozen=True)
@@ -17,51 +19,71 @@ class Tokens:
     Attributes
     ----------
     ids : ndarray, shape (n_tokens,)
-        Start-of-text, the word tokens, end-of-text.
+        The word tokens between the specials of the model's family, not padded.
     starts, ends : ndarray, shape (n_words,)
         Character span of each word token in the text.
     complete : bool
         False where the text did not fit the context length and was cut.
+    first : int
+        Position of the first word token in `ids`.
     """
 
     ids: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
     complete: bool
+    first: int
 
 
 class TextTokenizer:
     """The tokenizer of a checkpoint folder.
 
+    CLIP puts a text between two specials, and pads to the longest text of a batch with the
+    end-of-text that its causal mask hides. SigLIP puts one behind it, and always pads to its
+    context length.
+
     Parameters
     ----------
     folder : str or Path
-        Holds ``tokenizer.json`` and ``config.json``.
+        Holds ``tokenizer.json`` and ``config.json``; for SigLIP also ``tokenizer_config.json``.
+
+    Attributes
+    ----------
+    context_length : int
+        Tokens of the longest text, specials included.
+    end_of_text, padding : int
+        Ids.
 
     Raises
     ------
     InputError
-        One of the two files is missing or unreadable.
+        A file is missing or unreadable, or of a tokenizer that the model cannot have.
     """
 
     def __init__(self, folder: str | Path):
         folder = Path(folder)
+        config = read_model_config(folder)
+        self.context_length = config.context_length
+        path = folder / "tokenizer.json"
         try:
-            config = json.loads((folder / "config.json").read_text())
-            self.context_length = int(config["text_config"]["max_position_embeddings"])
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(
-                f"{folder}: no readable config.json (with text_config.max_position_embeddings) and "
-                f"tokenizer.json of a CLIP checkpoint ({error})"
-            ) from error
+            self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises bare Exception for a damaged or absent file
-            raise InputError(f"{folder / 'tokenizer.json'}: not a tokenizer ({error})") from error
+            raise InputError(
+                f"{path}: no readable tokenizer ({error}): fetch the checkpoint again"
+            ) from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._first = 1 if config.family == "clip" else 0
+        self._padded_length = 0
+        if config.family == "siglip":
+            self.padding = _prepare_siglip(self._tokenizer, folder)
+            self._padded_length = self.context_length
+        self.end_of_text = self._tokenizer.encode("").ids[-1]
+        if config.family == "clip":
+            self.padding = self.end_of_text
 
     def count(self, text: str) -> int:
-        """Count the tokens of `text`, the two specials included, however many they are."""
+        """Count the tokens of `text`, specials included, however many they are."""
         return len(self._tokenizer.encode(text).ids)
 
     def words(self, text: str) -> list[int]:
@@ -72,12 +94,72 @@ class TextTokenizer:
         """Tokenise `text`, cut to the context length with its end-of-text kept."""
         encoding = self._tokenizer.encode(text)
         ids = np.array(encoding.ids, dtype=np.int64)
-        spans = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)[1:-1]
         complete = len(ids) <= self.context_length
         if not complete:
             ids = np.concatenate([ids[: self.context_length - 1], ids[-1:]])
-            spans = spans[: self.context_length - 2]
-        return Tokens(ids, spans[:, 0], spans[:, 1], complete)
+        spans = [
+            _without_space(text, start, end)
+            for start, end in encoding.offsets[self._first : len(ids) - 1]
+        ]
+        spans = np.array(spans, dtype=np.int32).reshape(-1, 2)
+        return Tokens(ids, spans[:, 0], spans[:, 1], complete, self._first)
+
+    def pad(self, texts: list[np.ndarray]) -> np.ndarray:
+        """Put the ids of texts into one array, (n_texts, n_tokens), padded on the right."""
+        length = max(self._padded_length, *map(len, texts))
+        padded = np.full((len(texts), length), self.padding, dtype=np.int64)
+        for row, ids in zip(padded, texts, strict=True):
+            row[: len(ids)] = ids
+        return padded
+
+
+def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
+    """Leave out the space before a word, which sentencepiece counts to the word."""
+    while start < end and text[start].isspace():
+        start += 1
+    return start, end
+
+
+def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> int:
+    """Make a tokenizer read texts as SigLIP was trained to; gives the id of its padding.
+
+    SigLIP lower-cases, and its first version drops punctuation. transformers does both in code
+    of its own, which ``tokenizer.json`` need not repeat.
+    """
+    path = folder / "tokenizer_config.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        end, padding = (_content(settings[f"{name}_token"]) for name in ("eos", "pad"))
+        if settings.get("padding_side", "right") != "right":
+            raise ValueError("padding_side is not right")
+        ids = [tokenizer.token_to_id(token) for token in (end, padding)]
+        if None in ids:
+            raise ValueError(f"tokenizer.json has no {end} or no {padding}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: not the settings of a SigLIP tokenizer, with eos_token and pad_token"
+            f" ({error!r}): fetch the checkpoint again"
+        ) from error
+    steps = [normalizers.Lowercase()]
+    if settings.get("tokenizer_class", "").startswith("SiglipTokenizer"):
+        punctuation = "".join(f"\\{character}" for character in string.punctuation)
+        steps += [
+            normalizers.Replace(Regex(f"[{punctuation}]"), ""),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
+        ]
+    if tokenizer.normalizer is not None:
+        steps.append(tokenizer.normalizer)
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {end}", pair=f"$A {end} $B {end}", special_tokens=[(end, ids[0])]
+    )
+    return ids[1]
+
+
+def _content(token: str | dict) -> str:
+    """Give a special token's text, which transformers writes as such or with its options."""
+    return token["content"] if isinstance(token, dict) else token
 
 
 def first_mention(words: list[int], phrase_words: list[int]) -> tuple[int, int]:
@@ -100,10 +182,3 @@ def first_mention(words: list[int], phrase_words: list[int]) -> tuple[int, int]:
     if not phrase_words or phrase_words[0] not in words or phrase_words[-1] not in words:
         return 0, 0
     return words.index(phrase_words[0]), words.index(phrase_words[-1]) + 1
-
-
-def patch_grid(folder: str | Path) -> tuple[int, int]:
-    """Rows and columns of patches of the checkpoint in `folder`, from its ``config.json``."""
-    vision = json.loads((Path(folder) / "config.json").read_text())["vision_config"]
-    side = vision["image_size"] // vision["patch_size"]
-    return side, side

@@ -11,7 +11,26 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from clip_grounding.towers import Clip, LastBlock, Tower, finish_block, project_heads
+from clip_grounding.models.gradients import count_layers, pool_gradients, target_gradients
+from clip_grounding.models.pools import Pooled
+from clip_grounding.models.towers import Clip, Tower
+
+CONTRACT = {
+    "summary": "attention weighted by its gradient (Chefer et al., ICCV 2021)",
+    "uses_prompt": True,
+    "refuses": {},
+    "parameters": {
+        "layers": {
+            "description": (
+                "Which layers of the transformer take part; the poster's choice is last, a number"
+                " n means the last n."
+            ),
+            "anyOf": [{"enum": ["last", "all"]}, {"type": "integer", "minimum": 1}],
+            "default": "last",
+        }
+    },
+    "cost": {"passes": 0, "backward": 1, "layers": "layers"},
+}
 
 
 def gradient_attention(
@@ -22,108 +41,56 @@ def gradient_attention(
     items: Tensor,
     layers: int | Literal["last", "all"] = "last",
 ) -> Tensor:
-    """Relevance of every token of an item for its similarity to a target embedding.
+    """Pooled row of R, without the identity's share of the pooled token itself.
 
-    Parameters
-    ----------
-    clip : Clip
-    tower : Tower
-        The tower to explain, `clip.image` or `clip.text`.
-    inputs : Tensor
-        Pixels (n, 3, size, size) or token ids (n, n_tokens) of the items; padding after
-        the end-of-text token changes nothing.
-    targets : Tensor, shape (n_pairs, width)
-        Unit embeddings of the other tower.
-    items : Tensor of int64, shape (n_pairs,)
-        The item that each target is paired with, in ascending order.
-    layers : {"last", "all"} or int
-        The layers used: the last, all, or the last that many.
-
-    Returns
-    -------
-    Tensor, shape (n_pairs, n_tokens), float32
-        The pooled row of R, without the identity's share of the pooled token itself.
+    `layers` are the layers used: the last, all, or the last that many. For the other
+    parameters and the result see `clip_grounding.attribution`.
     """
-    depth = len(tower.layers)
-    used = {"last": 1, "all": depth}.get(layers, layers)
-    if not 1 <= used <= depth:
-        raise ValueError(f"layers: {layers} of a tower with {depth}")
-    hidden = tower.run(inputs, depth - used)
-    rows = clip.pooled_rows(inputs)
+    used = count_layers(layers, tower.n_steps)
     if used == 1:
-        with torch.no_grad():
-            block = tower.open_last_block(hidden, rows)
-        return _last_layer_row(clip, block, targets, items)
-    return _several_layers_row(clip, tower, hidden, rows, targets, items, used)
+        return _last_layer_row(clip, clip.open_pool(tower, inputs), targets, items)
+    return _several_layers_row(clip, tower, inputs, targets, items, used)
 
 
-def _last_layer_row(clip: Clip, block: LastBlock, targets: Tensor, items: Tensor) -> Tensor:
+def _last_layer_row(clip: Clip, pooled: Pooled, targets: Tensor, items: Tensor) -> Tensor:
     """Ā[r, ·] of the last layer in closed form: G[h, r, j] = ⟨g_h, v_h[j]⟩, g = ∂s/∂context."""
-    context = block.context[items].requires_grad_()
-    similarity = clip.logit_scale * (block.embed(context, items) * targets).sum()
-    (context_gradient,) = torch.autograd.grad(similarity, context)
-    counts = torch.bincount(items, minlength=len(block.residual)).tolist()
+    gradients = pool_gradients(clip, pooled, targets, items)
+    counts = torch.bincount(items, minlength=len(pooled.context)).tolist()
     rows = [
         (attention * torch.einsum("phd,htd->pht", gradient, values)).relu().mean(1)
         for gradient, attention, values in zip(
-            context_gradient.split(counts), block.attention, block.values, strict=True
+            gradients.split(counts), pooled.attention, pooled.values, strict=True
         )
     ]  # per item, so that no pair copies the item's values
     return torch.cat(rows)
 
 
 def _several_layers_row(
-    clip: Clip,
-    tower: Tower,
-    hidden: Tensor,
-    rows: Tensor,
-    targets: Tensor,
-    items: Tensor,
-    used: int,
+    clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor, used: int
 ) -> Tensor:
     """Pooled row of (I + Ā_L)…(I + Ā_l), multiplied from the left: r ← r + r·Ā, last to first.
 
-    The items' forward pass is shared; round k runs one backward pass for the k-th target
-    of every item.
+    A pooling head has no identity of its own: its probe is none of the tokens.
     """
-    maps = []
-    hidden = hidden.detach().requires_grad_()
-    for layer in tower.layers[-used:-1]:
-        attention, hidden = _block_with_attention(layer, hidden, tower.causal)
-        maps.append(attention)
-    block = tower.open_last_block(hidden, rows)
-    maps.append(block.attention)
-
-    counts = torch.bincount(items, minlength=len(hidden))
-    firsts = counts.cumsum(0) - counts
+    first = tower.n_steps - used
+    hidden = tower.run(inputs, first).requires_grad_()
+    rows = tower.pooled_rows(inputs)
+    steps, hidden = tower.open_blocks(hidden, tower.blocks[first:])
+    pooled = tower.pool.open(hidden, rows)
+    maps = [*(step.attention for step in steps), pooled.attention]
     relevance = targets.new_zeros(len(targets), hidden.shape[1])
-    embeddings = block.embeddings()
-    n_rounds = int(counts.max()) if len(targets) else 0
-    for k in range(n_rounds):
-        chosen = (counts > k).nonzero()[:, 0]
-        pairs = firsts[chosen] + k
-        similarity = clip.logit_scale * (embeddings[chosen] * targets[pairs]).sum()
-        gradients = torch.autograd.grad(similarity, maps, retain_graph=k + 1 < n_rounds)
+    for chosen, pairs, gradients in target_gradients(
+        clip, pooled.embeddings(), targets, items, maps
+    ):
         weighted = [
-            (gradient[chosen] * attention[chosen]).relu().mean(1).detach()
+            (gradient * attention[chosen]).relu().mean(1).detach()
             for gradient, attention in zip(gradients, maps, strict=True)
         ]
         row = weighted[-1]
-        pooled = torch.zeros_like(row)
-        pooled[torch.arange(len(chosen)), rows[chosen]] = 1
+        identity = torch.zeros_like(row)
+        if pooled.residual is not None:
+            identity[torch.arange(len(chosen)), rows[chosen]] = 1
         for layer_map in reversed(weighted[:-1]):
-            row = row + torch.einsum("nt,ntu->nu", row + pooled, layer_map)
+            row = row + torch.einsum("nt,ntu->nu", row + identity, layer_map)
         relevance[pairs] = row
     return relevance
-
-
-def _block_with_attention(layer, hidden: Tensor, causal: bool) -> tuple[Tensor, Tensor]:
-    """Run a block with its attention (n, n_heads, n_tokens, n_tokens) in the graph."""
-    queries, keys, values = project_heads(layer, hidden)
-    logits = queries @ keys.transpose(-1, -2) * layer.self_attn.scale
-    if causal:
-        n_tokens = hidden.shape[1]
-        later = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=hidden.device).triu(1)
-        logits = logits.masked_fill(later, -torch.inf)
-    attention = logits.softmax(-1)
-    return attention, finish_block(layer, hidden, (attention @ values).transpose(1, 2))

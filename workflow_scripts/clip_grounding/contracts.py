@@ -1,0 +1,139 @@
+"""What the attribution methods say of themselves, read without importing them or torch.
+
+A method's module assigns a literal, ``CONTRACT``, with the keys
+
+``summary``
+    One line: what the method is, and its source.
+``uses_prompt``
+    False for a method whose maps are the same for every phrase or region.
+``refuses``
+    What it cannot explain, with the reason: a direction, or a family of models.
+``parameters``
+    JSON schema of each parameter, with ``description`` and ``default``.
+``cost``
+    ``passes``: forward passes per item beside the one of every method (a number, the name of a
+    parameter, or ``tokens``: one per patch or word). ``backward``: forward and backward passes
+    per pair, a number or the name of a parameter. ``layers``: how many layers those go through,
+    ``last``, ``all``, or the name of a parameter.
+
+It takes no part in a job's fingerprint: what of it changes a map is in the job's settings.
+"""
+
+import ast
+from functools import lru_cache
+from pathlib import Path
+
+from clip_grounding.errors import InputError
+
+METHODS = Path(__file__).parent / "attribution"
+
+DIRECTIONS = ("text_to_image", "image_to_text")
+FAMILIES = ("clip", "siglip")
+
+_KEYS = {
+    "summary": str,
+    "uses_prompt": bool,
+    "refuses": dict,
+    "parameters": dict,
+    "cost": dict,
+}
+
+
+def list_kinds(folder: Path = METHODS) -> list[str]:
+    """Names of the methods there are, one per module."""
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+@lru_cache(maxsize=64)
+def read_contract(kind: str, folder: Path = METHODS) -> dict:
+    """Read the contract of a method.
+
+    Raises
+    ------
+    InputError
+        Its module has none, or one that lacks a key or has one of another type.
+    """
+    path = folder / f"{kind}.py"
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        contract = next(
+            ast.literal_eval(statement.value)
+            for statement in tree.body
+            if isinstance(statement, ast.Assign)
+            and [ast.unparse(target) for target in statement.targets] == ["CONTRACT"]
+        )
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: its CONTRACT cannot be read: {error}") from error
+    except StopIteration:
+        raise InputError(f"{path}: has no CONTRACT = {{...}}: see docs/add-a-method.md") from None
+    if problem := _find_problem(contract):
+        raise InputError(f"{path}: CONTRACT: {problem}: see docs/add-a-method.md")
+    return contract
+
+
+def _find_problem(contract: dict) -> str | None:
+    if not isinstance(contract, dict):
+        return "not a mapping"
+    for key, kind in _KEYS.items():
+        if not isinstance(contract.get(key), kind):
+            return f"{key} must be given, as a {kind.__name__}"
+    if unknown := set(contract) - set(_KEYS):
+        return f"unknown key {min(unknown)}"
+    if unknown := set(contract["refuses"]) - {*DIRECTIONS, *FAMILIES}:
+        return f"refuses: {min(unknown)} is neither a direction nor a family of models"
+    for name, schema in contract["parameters"].items():
+        if not isinstance(schema, dict) or not {"description", "default"} <= set(schema):
+            return f"parameters: {name} must have a description and a default"
+    own = set(contract["parameters"])
+    cost = contract["cost"]
+    for key, words in (("passes", {"tokens"}), ("backward", set())):
+        value = cost.get(key)
+        if not isinstance(value, int) and value not in own | words:
+            return f"cost: {key} must be a number or the name of a parameter"
+    if cost["backward"] != 0 and cost.get("layers") not in own | {"last", "all"}:
+        return "cost: layers must be last, all or the name of a parameter"
+    return None
+
+
+def attribution_schema(kind: str) -> dict:
+    """JSON schema of an entry of ``attributions`` of a kind."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["kind"],
+        "properties": {
+            "kind": {"const": kind, "description": read_contract(kind)["summary"]},
+            "directions": {
+                "description": (
+                    "The directions that the method explains, of those that are evaluated; null"
+                    " means all of them."
+                ),
+                "type": ["array", "null"],
+                "minItems": 1,
+                "uniqueItems": True,
+                "items": {"enum": list(DIRECTIONS)},
+                "default": None,
+            },
+            **read_contract(kind)["parameters"],
+        },
+    }
+
+
+def method_of(attribution: dict) -> dict:
+    """Give the kind and parameters of an entry of ``attributions``: what its maps depend on."""
+    return {key: value for key, value in attribution.items() if key != "directions"}
+
+
+def why_refused(attribution: dict, direction: str, family: str | None) -> str | None:
+    """Say why a method cannot explain a direction of a model; None if it can.
+
+    Parameters
+    ----------
+    attribution : dict
+        A validated entry of ``attributions``.
+    direction : {"text_to_image", "image_to_text"}
+    family : {"clip", "siglip"} or None
+        Of the model; None where it is not known yet.
+    """
+    refuses = read_contract(attribution["kind"])["refuses"]
+    return refuses.get(direction) or refuses.get(family)
