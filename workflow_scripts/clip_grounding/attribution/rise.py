@@ -6,6 +6,8 @@ divides by the expected visibility instead of the actual one: for a similarity t
 zero, as CLIP's is, that leaves noise larger than the signal.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own idiom)
@@ -49,6 +51,9 @@ CONTRACT = {
     "cost": {"passes": "masks", "backward": 0},
 }
 
+_LONGEST = 1024
+"""Tokens; no text tower reads more."""
+
 
 @torch.no_grad()
 def rise(
@@ -88,44 +93,47 @@ def rise(
 
 def _masked_images(clip, tower, pixels, masks, cells, keep, seed):
     """Yield the embeddings under each mask, and each token's visibility (n, n_tokens)."""
-    n, n_special = len(pixels), int((~tower.content(pixels[:1])).sum())
+    n_special = int((~tower.content(pixels[:1])).sum())
     patch = clip.image_size // clip.grid[0]
-    generator = np.random.default_rng(seed)
-    for _ in range(masks):
-        mask = torch.from_numpy(draw_mask(generator, clip.image_size, cells, keep)).to(pixels)
+    for mask in pixel_masks(masks, cells, keep, seed, clip.image_size):
+        mask = torch.from_numpy(mask).to(pixels)
         visibility = F.avg_pool2d(mask[None, None], patch).flatten()
-        visibility = F.pad(visibility, (n_special, 0)).expand(n, -1)
+        visibility = F.pad(visibility, (n_special, 0)).expand(len(pixels), -1)
         yield clip.embed(tower, pixels * mask), visibility
 
 
 def _masked_texts(tower, ids, masks, keep, seed):
     """Yield the embeddings without each mask's words, and which words it shows."""
     hidden, rows, content = tower.embed(ids), tower.pooled_rows(ids), tower.content(ids)
-    generator = np.random.default_rng(seed)
-    for _ in range(masks):
-        # One number per position, however long the batch's texts are: a text's map must not
-        # depend on what it is batched with.
-        drawn = torch.from_numpy(generator.random(_LONGEST)[: content.shape[1]] < keep)
-        shown = content & drawn.to(ids.device)
-        yield tower.embed_kept(hidden, rows, shown | ~content), shown.to(hidden.dtype)
+    numbers = (content.cumsum(-1) - 1).clamp(min=0)  # of the words in their text
+    for mask in word_masks(masks, keep, seed, content.shape[1]):
+        shown = content & torch.from_numpy(mask).to(ids.device)[numbers]
+        yield tower.embed_kept(hidden, rows, shown | ~content), shown
 
 
-_LONGEST = 1024  # tokens; no text tower reads more
+def pixel_masks(masks: int, cells: int, keep: float, seed: int, size: int) -> Iterator[np.ndarray]:
+    """Draw RISE's masks (section 3.3): coarse cells, enlarged smoothly, shifted randomly.
 
-
-def draw_mask(generator: np.random.Generator, size: int, cells: int, keep: float) -> np.ndarray:
-    """Draw one of RISE's masks (section 3.3): coarse cells, enlarged smoothly, shifted randomly.
-
-    Returns
-    -------
+    Yields
+    ------
     ndarray of float32, shape (size, size)
         Visibility in [0, 1].
     """
+    generator = np.random.default_rng(seed)
     cell = -(-size // cells)
-    grid = (generator.random((cells, cells)) < keep).astype(np.float32)
-    row, column = generator.integers(cell, size=2)
     side = (cells + 1) * cell
-    enlarged = F.interpolate(
-        torch.from_numpy(grid)[None, None], (side, side), mode="bilinear", align_corners=False
-    )
-    return enlarged[0, 0, row : row + size, column : column + size].numpy()
+    for _ in range(masks):
+        grid = torch.from_numpy((generator.random((1, 1, cells, cells)) < keep).astype(np.float32))
+        enlarged = F.interpolate(grid, (side, side), mode="bilinear", align_corners=False)
+        row, column = generator.integers(cell, size=2)
+        yield enlarged[0, 0, row : row + size, column : column + size].numpy()
+
+
+def word_masks(masks: int, keep: float, seed: int, n_words: int) -> Iterator[np.ndarray]:
+    """Draw which words are shown: bool (n_words,), the first ones the same for every length.
+
+    A text's map does not depend on the longer ones that it is batched with.
+    """
+    generator = np.random.default_rng(seed)
+    for _ in range(masks):
+        yield generator.random(_LONGEST)[:n_words] < keep
