@@ -70,7 +70,9 @@ def draw_weights(model, seed=0):
 
 
 def random_model(family, **shape):
-    """A model of "clip" or "siglip" with random weights, peaky attention and biases."""
+    """A model of "clip", "siglip" or "siglip2" with random weights, peaky attention and biases."""
+    if family == "siglip2":
+        return random_siglip(**shape, pad=0)
     if family == "siglip":
         return random_siglip(**shape)
     model = random_clip(**shape)
