@@ -16,7 +16,7 @@ IMAGE, TEXT = "text_to_image", "image_to_text"
 
 # Model shapes, with the number of words of three texts.
 SHAPES = {
-    "one block, one head": ({"seed": 1, "heads": 1, "depth": 1, "patch": 16}, (2, 4, 1)),
+    "one block, one head": ({"seed": 1, "heads": 1, "depth": 1, "patch": 8}, (3, 6, 1)),
     "wordless": ({"seed": 2, "heads": 2, "depth": 2, "patch": 8}, (0, 5, 9)),
     "three blocks": ({"seed": 3, "heads": 4, "depth": 3, "patch": 8}, (7, 0, 3)),
     "four blocks": ({"seed": 4, "heads": 4, "depth": 4, "patch": 16, "width": 48}, (3, 13, 8)),
@@ -93,7 +93,8 @@ def assert_same_maps(found, expected):
     assert len(found) == len(expected)
     for ours, plain in zip(found, expected, strict=True):
         scale = plain.abs().max().item() if len(plain) else 0
-        torch.testing.assert_close(ours, plain, atol=1e-4 * scale + 1e-7, rtol=0)
+        # float32 rounds a similarity, and so a small difference of two, by 1e-6.
+        torch.testing.assert_close(ours, plain, atol=1e-4 * scale + 2e-6, rtol=0)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
