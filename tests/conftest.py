@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from plain_attribution import random_clip
 
 from clip_grounding.index import index_phrases
@@ -13,6 +14,8 @@ from clip_grounding.masks import rasterize_masks
 from clip_grounding.relevance import compute_relevance
 from clip_grounding.scenes.archive import write_dataset
 from clip_grounding.scenes.tokenizer import build_tokenizer, save_tokenizer
+
+torch.set_num_threads(1)  # models this small are faster without the threads' waiting
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def occlusion(model, pixels, ids, direction):
 def rise(model, pixels, ids, direction, masks):
     """`masks`: (n_masks, S, S) of an image's pixels; (n_masks, n_words) bool, the words kept."""
     words = content(model, ids, "image_to_text")
-    weighted = shown = 0
+    weighted = shown = total = 0
     for mask in masks:
         if direction == "text_to_image":
             similarity = stock_similarity(model, pixels * mask, ids)
@@ -236,4 +236,5 @@ def rise(model, pixels, ids, direction, masks):
             removed = [word for word, kept in zip(words, mask, strict=True) if not kept]
             similarity = similarity_without(model, pixels, ids, direction, removed)
         weighted, shown = weighted + similarity * mask, shown + mask
-    return torch.where(shown > 0, weighted / shown, 0)
+        total += similarity
+    return torch.where(shown > 0, weighted / shown - total / len(masks), 0)

@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from clip_grounding.attribution import load_attribution
 from clip_grounding.attribution.rise import pixel_masks, word_masks
-from clip_grounding.models import open_model
+from clip_grounding.models.loading import open_model
 
 FAMILIES = ["clip", "siglip", "siglip2"]
 IMAGE, TEXT = "text_to_image", "image_to_text"
@@ -67,9 +67,15 @@ def build(family, shape):
     return model, images, texts
 
 
+def open_family(model):
+    """The library's view of a model, with the specials that a tokenizer would tell."""
+    config = model.config.text_config
+    return open_model(model, config.eos_token_id, config.pad_token_id)
+
+
 def explain(attribute, model, images, texts, direction):
     """The library's relevance of the content tokens, one tensor per pair."""
-    clip = open_model(model)
+    clip = open_family(model)
     padding = model.config.text_config.pad_token_id
     ids = pad_sequence(texts, batch_first=True, padding_value=padding)
     tower, inputs, other, shown = (
@@ -124,9 +130,10 @@ def test_rise_equals_the_plain_method_with_the_same_masks(direction, family, sha
     for pixels, ids in plain_pairs(images, texts, direction):
         # The library's own masks: what they are like is tested beside them.
         if direction == IMAGE:
-            masks = pixel_masks(**params, size=pixels.shape[-1])
+            masks = pixel_masks(20, 3, 0.5, 7, size=pixels.shape[-1])
         else:
-            masks = word_masks(**params, n_words=len(content(model, ids, TEXT)))
+            masks = word_masks(20, 0.5, 7, n_words=len(content(model, ids, TEXT)))
+        masks = torch.stack([torch.as_tensor(mask) for mask in masks])
         expected.append(plain_methods.rise(model, pixels, ids, direction, masks))
     assert_same_maps(found, expected)
 
@@ -135,7 +142,7 @@ def test_rise_equals_the_plain_method_with_the_same_masks(direction, family, sha
 @pytest.mark.parametrize("family", FAMILIES)
 def test_content_tokens_are_the_patches_and_the_words(family, shape):
     model, images, texts = build(family, shape)
-    clip = open_model(model)
+    clip = open_family(model)
     for image, found in zip(images, clip.image.content(images), strict=True):
         assert found.nonzero().flatten().tolist() == content(model, image, IMAGE)
     padding = model.config.text_config.pad_token_id
@@ -151,7 +158,7 @@ def test_what_a_batch_holds_beside_an_item_changes_nothing(case, family):
     model, images, texts = build(family, "three blocks")
     attribute = load_attribution(kind=kind, **params)
     together = explain(attribute, model, images, texts, direction)
-    clip = open_model(model)
+    clip = open_family(model)
     pairs = plain_pairs(images, texts, direction)
     for ours, (pixels, ids) in zip(together, pairs, strict=True):
         tower, inputs, target = (
