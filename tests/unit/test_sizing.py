@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clip_grounding.sizing import (
     index_mb,
@@ -16,9 +17,12 @@ from clip_grounding.sizing import (
     table_minutes,
 )
 
-DOCS = Path(__file__).parents[2] / "docs" / "cluster.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "cluster.md"
 B32 = {"checkpoint": "openai/clip-vit-base-patch32", "revision": "0"}
 L14 = {"checkpoint": "openai/clip-vit-large-patch14", "revision": "0"}
+DIRECTIONS = ("text_to_image", "image_to_text")
+ENTRIES = yaml.safe_load((ROOT / "config.yaml").read_text())["attributions"]
 LAST = {"kind": "gradient_attention", "layers": "last"}
 ALL = {"kind": "gradient_attention", "layers": "all"}
 
@@ -150,3 +154,17 @@ def test_the_documented_table_is_what_jobs_ask_for():
                 ]
                 cells.append(f"{relevance_mb(model, method, 32, gpu):,}")
             assert f"| {' | '.join(cells)} |" in DOCS.read_text()
+
+
+def test_the_documented_methods_are_what_jobs_ask_for():
+    shown = [name for name in ENTRIES if name != "gradient-attention"]
+    for name in shown:
+        directions = ENTRIES[name].get("directions", DIRECTIONS)
+        cells = [
+            f"{minutes(attribution=ENTRIES[name], direction=direction, gpu=gpu):,} min"
+            if direction in directions
+            else "–"
+            for gpu in (True, False)
+            for direction in DIRECTIONS
+        ]
+        assert f"| {' | '.join([name, *cells])} |" in DOCS.read_text()

@@ -14,7 +14,8 @@ A method's module assigns a literal, ``CONTRACT``, with the keys
     ``passes``: forward passes per item beside the one of every method (a number, the name of a
     parameter, or ``tokens``: one per patch or word). ``backward``: forward and backward passes
     per pair, a number or the name of a parameter. ``layers``: how many layers those go through,
-    ``last``, ``all``, or the name of a parameter.
+    ``last``, ``all``, or the name of a parameter; ``kept``, if that is fewer: how many of them
+    are in memory at once.
 
 It takes no part in a job's fingerprint: what of it changes a map is in the job's settings.
 """
@@ -90,8 +91,10 @@ def _find_problem(contract: dict) -> str | None:
         value = cost.get(key)
         if not isinstance(value, int) and value not in own | words:
             return f"cost: {key} must be a number or the name of a parameter"
-    if cost["backward"] != 0 and cost.get("layers") not in own | {"last", "all"}:
-        return "cost: layers must be last, all or the name of a parameter"
+    keys = ("layers", "kept") if "kept" in cost else ("layers",)
+    for key in keys if cost["backward"] != 0 else ():
+        if cost.get(key) not in own | {"last", "all"}:
+            return f"cost: {key} must be last, all or the name of a parameter"
     return None
 
 

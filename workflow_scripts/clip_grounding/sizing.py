@@ -114,13 +114,20 @@ def size_class(model: dict) -> str:
     return next(named, "large-patch14-336")
 
 
-def layers_differentiated(attribution: dict, layers: int) -> int:
-    """Layers before the last that a method differentiates, of a tower with so many."""
+def layers_differentiated(
+    attribution: dict, layers: int, direction: str, key: str = "layers"
+) -> int:
+    """Layers before the last that a method differentiates, of a tower with so many.
+
+    With `key` ``kept``, those that are in memory at once.
+    """
     cost = read_contract(attribution["kind"])["cost"]
     if cost["backward"] == 0:
         return 0
-    used = attribution.get(cost["layers"], cost["layers"])
-    return min(layers, {"last": 1, "all": layers, "auto": 8}.get(used, used)) - 1
+    named = cost.get(key, cost["layers"])
+    used = attribution.get(named, named)
+    auto = 1 if direction == "text_to_image" else 8
+    return min(layers, {"last": 1, "all": layers, "auto": auto}.get(used, used)) - 1
 
 
 def passes_of(attribution: dict, tokens: int) -> tuple[int, int]:
@@ -168,7 +175,7 @@ def relevance_minutes(
         explained, depth, items, tokens = size.text_gflop, 12, CAPTIONS, 77
         gflop = PHRASES * (size.image_gflop + size.text_gflop)
         prepared = 1 + PHRASES
-    share = layers_differentiated(attribution, depth) / depth
+    share = layers_differentiated(attribution, depth, direction) / depth
     passes, backward = passes_of(attribution, tokens)
     gflop += items * passes * explained
     gflop += PHRASES * backward * BACKWARD * explained * share
@@ -182,7 +189,7 @@ def relevance_mb(
     """Memory of the machine, in MB, for a relevance job; arguments as for its minutes."""
     size = SIZES[size_class(model)]
     base = (4000 if gpu else 2000) + 2 * size.weights_mb
-    kept = 1 + layers_differentiated(attribution, size.layers)
+    kept = 1 + layers_differentiated(attribution, size.layers, "text_to_image", "kept")
     activations = 0 if gpu else batch_size * size.layer_mb * kept
     return math.ceil((base + activations) / 500) * 500 * attempt
 

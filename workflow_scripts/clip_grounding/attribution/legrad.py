@@ -34,7 +34,7 @@ CONTRACT = {
             "default": "all",
         }
     },
-    "cost": {"passes": 1, "backward": 1, "layers": "layers"},
+    "cost": {"passes": 1, "backward": 1, "layers": "layers", "kept": "last"},
 }
 
 

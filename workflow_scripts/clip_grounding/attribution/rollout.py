@@ -23,14 +23,17 @@ CONTRACT = {
 def rollout(clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor) -> Tensor:
     """Pooled row of the product over all layers; see `clip_grounding.attribution`."""
     rows = tower.pooled_rows(inputs)
-    steps, hidden = tower.open_blocks(tower.embed(inputs), tower.blocks)
+    hidden, means = tower.embed(inputs), []
+    for block in tower.blocks:
+        (step,), hidden = tower.open_blocks(hidden, (block,))
+        means.append(step.attention.mean(1))
     pooled = tower.pool.open(hidden, rows)
     row = pooled.attention.mean(1)
     if pooled.residual is not None:  # the probe of a pooling head is none of the tokens
         identity = torch.zeros_like(row)
         identity[torch.arange(len(row)), rows] = 1
         row = (row + identity) / 2
-    for step in reversed(steps):
+    for mean in reversed(means):
         # A row of attention sums to 1, so half of it and half the identity do, too.
-        row = (row + torch.einsum("nt,ntu->nu", row, step.attention.mean(1))) / 2
+        row = (row + torch.einsum("nt,ntu->nu", row, mean)) / 2
     return row[items]
