@@ -24,13 +24,14 @@ FREE = {"passes": 0, "backward": 0}
 
 def write_method(folder, contract):
     path = folder / "mine.py"
-    path.write_text(f"import a_module_that_is_not_there\nCONTRACT = {contract!r}\n")
+    path.write_text(
+        f"import a_module_that_is_not_there\nCONTRACT = {contract!r}\ndef mine(): pass\n"
+    )
     return read_contract.__wrapped__("mine", folder)
 
 
 def test_the_methods_are_those_of_the_folder():
     assert "gradient_attention" in list_kinds()
-    assert len(list_kinds()) == 11
     assert {f"{kind}.py" for kind in list_kinds()} | {"__init__.py"} == {
         path.name for path in METHODS.glob("*.py")
     }
@@ -73,6 +74,11 @@ def test_a_contract_is_read_without_running_its_module(tmp_path):
         ({"colour": "red"}, "unknown key colour"),
         ({"refuses": {"video": "no"}}, "video is neither a direction nor a family"),
         ({"parameters": {"n": {"default": 1}}}, "n must have a description and a default"),
+        (
+            {"parameters": {"n": {"description": "d", "default": 1, "minimum": 0}}},
+            "n must say what is allowed: its type, enum or anyOf",
+        ),
+        ({"cost": {"passes": [], "backward": 0}}, "passes must be a number or the name"),
         ({"cost": {"passes": "n", "backward": 0}}, "passes must be a number or the name"),
         ({"cost": {"passes": 0, "backward": 1}}, "layers must be last, all or the name"),
     ],
@@ -86,6 +92,13 @@ def test_a_module_without_a_contract_is_refused_by_name(tmp_path):
     (tmp_path / "mine.py").write_text("x = 1\n")
     with pytest.raises(InputError, match=r"mine\.py: has no CONTRACT"):
         read_contract("mine", tmp_path)
+
+
+def test_a_module_without_the_function_of_its_name_is_refused(tmp_path):
+    contract = {**SOUND, "cost": FREE}
+    (tmp_path / "mine.py").write_text(f"CONTRACT = {contract!r}\ndef yours(): pass\n")
+    with pytest.raises(InputError, match=r"mine\.py: has no function mine: see docs/add-a-method"):
+        read_contract.__wrapped__("mine", tmp_path)
 
 
 def test_a_contract_that_is_computed_is_refused(tmp_path):

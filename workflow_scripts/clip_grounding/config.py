@@ -25,6 +25,7 @@ from clip_grounding.models.config import ModelConfig, read_model_config
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _TYPES = {
     "array": "a list",
+    "boolean": "true or false",
     "integer": "a whole number",
     "null": "null",
     "number": "a number",

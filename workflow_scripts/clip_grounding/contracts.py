@@ -52,7 +52,8 @@ def read_contract(kind: str, folder: Path = METHODS) -> dict:
     Raises
     ------
     InputError
-        Its module has none, or one that lacks a key or has one of another type.
+        Its module has none, or one that lacks a key or has one of another type; or it has no
+        function of its name.
     """
     path = folder / f"{kind}.py"
     try:
@@ -69,6 +70,8 @@ def read_contract(kind: str, folder: Path = METHODS) -> dict:
         raise InputError(f"{path}: has no CONTRACT = {{...}}: see docs/add-a-method.md") from None
     if problem := _find_problem(contract):
         raise InputError(f"{path}: CONTRACT: {problem}: see docs/add-a-method.md")
+    if kind not in (node.name for node in tree.body if isinstance(node, ast.FunctionDef)):
+        raise InputError(f"{path}: has no function {kind}: see docs/add-a-method.md")
     return contract
 
 
@@ -85,15 +88,17 @@ def _find_problem(contract: dict) -> str | None:
     for name, schema in contract["parameters"].items():
         if not isinstance(schema, dict) or not {"description", "default"} <= set(schema):
             return f"parameters: {name} must have a description and a default"
-    own = set(contract["parameters"])
+        if not {"type", "enum", "anyOf"} & set(schema):
+            return f"parameters: {name} must say what is allowed: its type, enum or anyOf"
+    own = list(contract["parameters"])
     cost = contract["cost"]
-    for key, words in (("passes", {"tokens"}), ("backward", set())):
+    for key, words in (("passes", ["tokens"]), ("backward", [])):
         value = cost.get(key)
-        if not isinstance(value, int) and value not in own | words:
+        if not isinstance(value, int) and value not in own + words:
             return f"cost: {key} must be a number or the name of a parameter"
     keys = ("layers", "kept") if "kept" in cost else ("layers",)
     for key in keys if cost["backward"] != 0 else ():
-        if cost.get(key) not in own | {"last", "all"}:
+        if cost.get(key) not in [*own, "last", "all"]:
             return f"cost: {key} must be last, all or the name of a parameter"
     return None
 
