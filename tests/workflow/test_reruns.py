@@ -11,7 +11,7 @@ import shutil
 
 import pytest
 from conftest import save_checkpoint
-from workflows import ROOT
+from workflows import ROOT, copy_repository, merged
 
 pytestmark = pytest.mark.workflow
 
@@ -51,6 +51,14 @@ EDITS = {
     "an attribution's module": (
         (f"{LIBRARY}/attribution/gradient_attention.py", "mean(1)\n", "mean(dim=1)\n"),
         FROM_RELEVANCE,
+    ),
+    "its `CONTRACT`": (
+        (f"{LIBRARY}/attribution/gradient_attention.py", "by its gradient", "by a gradient"),
+        set(),
+    ),
+    "the module of an attribution that is not evaluated": (
+        (f"{LIBRARY}/attribution/rollout.py", "/ 2", "/ 3"),
+        set(),
     ),
     "how images are preprocessed": (
         (f"{LIBRARY}/preprocessing.py", "max(height, width)", "max(width, height)"),
@@ -134,31 +142,10 @@ ORDER = [
 ]  # fmt: skip
 
 
-def merged(base: dict, change: dict) -> dict:
-    """`base` with the changed keys, deeply."""
-    out = dict(base)
-    for key, value in change.items():
-        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-        out[key] = merged(base[key], value) if nested else value
-    return out
-
-
 @pytest.fixture
 def copy(tmp_path):
     """A fresh copy of the repository's files, with new times."""
-    target = tmp_path / "clone"
-    for name in ("Snakefile", "config.yaml", "README.md", "rules", "workflow_scripts", "profiles",
-                 "envs"):  # fmt: skip
-        source = ROOT / name
-        target.mkdir(exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(
-                source, target / name, ignore=shutil.ignore_patterns("__pycache__"),
-                copy_function=shutil.copyfile,
-            )  # fmt: skip
-        else:
-            shutil.copyfile(source, target / name)
-    return target
+    return copy_repository(tmp_path / "clone")
 
 
 def test_a_fresh_clone_over_the_same_results_reruns_nothing(finished, copy):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -66,6 +67,37 @@ class Run:
 
     def __truediv__(self, path) -> Path:
         return self.folder / path
+
+
+def copy_repository(target: Path, *more: str) -> Path:
+    """Copy the repository's files, with new times; `more` are beside those of the workflow."""
+    names = ["Snakefile", "config.yaml", "README.md", "rules", "workflow_scripts", "profiles"]
+    target.mkdir()
+    for name in [*names, "envs", *more]:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(
+                source, target / name, ignore=shutil.ignore_patterns("__pycache__"),
+                copy_function=shutil.copyfile,
+            )  # fmt: skip
+        else:
+            shutil.copyfile(source, target / name)
+    return target
+
+
+def copy_run(run: Run, folder: Path) -> Run:
+    """Copy a finished run with its times and what Snakemake recorded of it."""
+    shutil.copytree(run.folder, folder, symlinks=True)
+    return Run(folder, run.config)
+
+
+def merged(base: dict, change: dict) -> dict:
+    """`base` with the changed keys, deeply."""
+    out = dict(base)
+    for key, value in change.items():
+        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
+        out[key] = merged(base[key], value) if nested else value
+    return out
 
 
 def png_config(url, checkpoint, **more) -> dict:
