@@ -200,7 +200,7 @@ def baseline_input(model, pixels, ids, direction):
     return first_input(model, pixels, blank, direction)
 
 
-def integrated_gradients(model, pixels, ids, direction, steps=32):
+def integrated_gradients(model, pixels, ids, direction, steps=64):
     def similarity(hidden):
         return similarity_from(model, pixels, ids, direction, hidden)
 

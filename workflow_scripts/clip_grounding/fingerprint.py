@@ -18,6 +18,7 @@ LIBRARY = "clip_grounding"
 NUMERIC_LIBRARIES = {
     "torch": "torch",
     "transformers": "transformers",
+    "captum": "captum",
     "numpy": "numpy",
     "PIL": "pillow",
 }
@@ -26,8 +27,8 @@ NUMERIC_LIBRARIES = {
 NO_CODE = {"__version__", "CONTRACT"}
 """Assignments that no output depends on; contracts are read while the workflow is parsed."""
 
-WITHOUT_OUTPUT = {f"{LIBRARY}.{name}" for name in ("devices", "errors", "logs")}
-"""Modules that say how a job runs and what it prints; no output depends on them."""
+WITHOUT_OUTPUT = {f"{LIBRARY}.{name}" for name in ("contracts", "devices", "errors", "logs")}
+"""Modules that say whether and how a job runs and what it prints; no output depends on them."""
 
 
 @lru_cache(maxsize=256)

@@ -19,7 +19,10 @@ from tqdm import tqdm
 from clip_grounding.archives import open_images
 from clip_grounding.attribution import load_attribution
 from clip_grounding.batches import MemoryFit, make_batches, prepare_batches
+from clip_grounding.contracts import why_refused
 from clip_grounding.devices import reserve_device
+from clip_grounding.errors import InputError
+from clip_grounding.models.config import read_model_config
 from clip_grounding.models.loading import load_model
 from clip_grounding.models.towers import Clip, Tower
 from clip_grounding.preprocessing import ImagePreprocessor
@@ -116,10 +119,22 @@ class Explainer:
         items = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
         items = items.to(self.clip.device)
         rows = self.attribute(self.clip, tower, inputs, torch.cat(targets), items)
-        return [
-            part[:, content].numpy(force=True)
-            for part, content in zip(rows.split(counts), tower.content(inputs), strict=True)
+        content = tower.content(inputs)
+        if rows.shape != (len(items), content.shape[1]):
+            raise InputError(
+                f"the attribution method gave relevance of shape {tuple(rows.shape)} for"
+                f" {len(items)} pairs and {content.shape[1]} tokens: see docs/add-a-method.md"
+            )
+        maps = [
+            part[:, own].numpy(force=True)
+            for part, own in zip(rows.split(counts), content, strict=True)
         ]
+        if not all(np.isfinite(own).all() for own in maps):
+            raise InputError(
+                "the attribution method gave relevance that is no finite number: with half"
+                " precision try float32, with a method of your own see docs/add-a-method.md"
+            )
+        return maps
 
     def _stack(self, images: list[np.ndarray]) -> Tensor:
         """Preprocessed images on the model's device, (n_images, 3, size, size)."""
@@ -165,6 +180,12 @@ def compute_relevance(
     threads : int
         CPU threads, for torch and for preparing images.
     """
+    family = read_model_config(checkpoint).family  # of a hub's model not known before
+    if reason := why_refused(attribution, direction, family):
+        raise InputError(
+            f"{checkpoint}: {attribution['kind']} cannot explain {direction} of a {family} model:"
+            f" {reason}; leave one of the two out of `evaluate`"
+        )
     torch.set_num_threads(threads)
     with reserve_device(device) as own, open_images(images, split) as archive:
         print(f"device {own}, {threads} threads, batch size {batch_size}", flush=True)

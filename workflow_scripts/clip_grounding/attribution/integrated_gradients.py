@@ -20,7 +20,7 @@ CONTRACT = {
             "description": "Points at which the gradient is taken, by the Gauss-Legendre rule.",
             "type": "integer",
             "minimum": 1,
-            "default": 32,
+            "default": 64,
         }
     },
     "cost": {"passes": 0, "backward": "steps", "layers": "all"},
@@ -28,7 +28,7 @@ CONTRACT = {
 
 
 def integrated_gradients(
-    clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor, steps: int = 32
+    clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor, steps: int = 64
 ) -> Tensor:
     """(x − x₀)·∫∂s, summed over channels; see `clip_grounding.attribution`.
 
