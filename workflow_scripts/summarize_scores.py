@@ -10,9 +10,8 @@ from clip_grounding.tables import read_table
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
-scores = read_table(snakemake.input.scores)
 summary = summarize(
-    scores,
+    snakemake.input.scores,
     read_table(snakemake.input.phrases),
     read_table(snakemake.input.narratives),
     **spec["bootstrap"],
@@ -21,4 +20,4 @@ summary = summarize(
 with replacing(snakemake.output.summary) as temporary:
     add_published(summary, spec["published"]).to_csv(temporary, index=False, float_format="%.6f")
 with replacing(snakemake.output.coverage) as temporary:
-    count_coverage(scores).to_csv(temporary, index=False)
+    count_coverage(snakemake.input.scores).to_csv(temporary, index=False)

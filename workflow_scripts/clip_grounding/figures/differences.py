@@ -103,7 +103,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
         axes.errorbar(
             row.difference, row.y, elinewidth=0.9,
             xerr=[[row.difference - row.ci_low], [row.ci_high - row.difference]],
-            **_looks(row.contender, row.p_holm < LEVEL),
+            **_looks(row.contender, row.p_adjusted < LEVEL),
         )  # fmt: skip
         axes.annotate(
             f"{row.difference:+.3f}".replace("-", "−"), (max(row.ci_high, 0), row.y),
@@ -127,7 +127,7 @@ def _legend_handles(rows: pd.DataFrame) -> list[Line2D]:
         for name, label in LABELS.items()
         if name in drawn
     ]
-    if (rows["p_holm"] >= LEVEL).any():
+    if (rows["p_adjusted"] >= LEVEL).any():
         looks = {**_looks("empty", False), "color": INK}
-        handles.append(Line2D([], [], label=f"hollow: p ≥ {LEVEL:g}, Holm-corrected", **looks))
+        handles.append(Line2D([], [], label=f"hollow: p ≥ {LEVEL:g}, corrected", **looks))
     return handles
