@@ -131,7 +131,7 @@ def _cells(paired: PairedScores, levels: pd.DataFrame) -> Iterator[tuple]:
 
 
 def _batch(cells: Iterator[tuple]) -> Iterator[tuple]:
-    """Put cells together, up to `_MOST_COLUMNS` columns; gives a list of keys and the rest as one."""
+    """Put cells together, up to `_MOST_COLUMNS` columns: their keys, and each array as one."""
     batch = []
     for cell in cells:
         if batch and (len(batch) + 1) * len(cell[1]) > _MOST_COLUMNS:
