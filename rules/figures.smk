@@ -147,7 +147,11 @@ def gallery_spec(wildcards):
         **CONFIG["gallery"],
         dataset=wildcards.dataset,
         split=DATASETS[wildcards.dataset]["split"],
-        directions=DIRECTIONS,
+        directions=[
+            direction
+            for direction in DIRECTIONS
+            if any(direction in own for own in explained_pairs(wildcards.dataset).values())
+        ],
         contenders=explained_of(wildcards.dataset),
         shards=len(shards_of(wildcards.dataset)),
         seed=CONFIG["seed"],

@@ -81,7 +81,7 @@ def test_the_same_charts_are_the_same_bytes(tmp_path):
         for name, figure in draw_all(["b32"]).items():
             save_figure(figure, [tmp_path / run / f"{name}.pdf"], dpi=60)
     files = sorted((tmp_path / "one").iterdir())
-    assert len(files) == 7
+    assert len(files) == 9
     for file in files:
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 
@@ -92,7 +92,16 @@ def test_every_contender_has_a_colour_of_its_own():
 
 
 def test_drawing_needs_no_torch():
-    modules = ("area", "bars", "differences", "slices", "thresholds", "waterfall")
+    modules = (
+        "area",
+        "bars",
+        "cost",
+        "differences",
+        "heatmap",
+        "slices",
+        "thresholds",
+        "waterfall",
+    )
     code = "".join(f"import clip_grounding.figures.{name}\n" for name in modules)
     code += "import sys; assert 'torch' not in sys.modules"
     library = str(Path(__file__).parents[2] / "workflow_scripts")
