@@ -38,11 +38,12 @@ def cost_files(wildcards):
     """
     files = []
     for contender in explained_of(wildcards.dataset):
-        maps = contender_files("relevance", wildcards.dataset, [contender])
+        relevance = contender_files("relevance", wildcards.dataset, [contender])
         folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(contender)}"
-        own = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
-        if all(os.path.exists(cost) or not os.path.exists(map) for cost, map in zip(own, maps)):
-            files += own
+        costs = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
+        pairs = zip(costs, relevance, strict=True)
+        if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
+            files += costs
     return files
 
 

@@ -118,8 +118,9 @@ def test_a_frame_marks_the_first_group_and_hatches_what_is_not_there():
         bold = [text for text in axes.texts if text.get_fontweight() == "bold"]
         assert len(hatched) == 4 - n_cells
         assert len(framed) == len(bold) == 3
-    assert "no maps in this direction" in texts(figure)
-    assert "no maps in this direction" not in texts(draw_heatmap(rankings_of(["b"], ["x"]), 0.95))
+    whole = draw_heatmap(rankings_of(["b32"], ["x"]), 0.95)
+    assert "no scored maps in this direction" in texts(figure)
+    assert "no scored maps in this direction" not in texts(whole)
 
 
 def test_darker_is_better():
@@ -178,6 +179,13 @@ def test_a_cost_that_is_not_known_is_said_not_drawn():
     figure = draw_cost(without, 0.95)
     assert texts(figure).count(UNKNOWN) == 2
     assert_legible(figure)
+
+
+def test_without_a_scored_map_there_are_charts_without_a_panel():
+    nothing = costly(rankings_of(["b32"], ["x"]))[:0]
+    for figure in (draw_heatmap(nothing, 0.95), draw_cost(nothing, 0.95)):
+        assert figure.axes == []
+        assert_legible(figure)
 
 
 # The other charts.
