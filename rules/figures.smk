@@ -4,14 +4,6 @@ from clip_grounding.files import digest_file
 from clip_grounding.gallery.page import ASSETS
 
 
-def bars_spec(wildcards):
-    return spec_of(
-        models=DATASETS[wildcards.dataset]["models"],
-        attributions=EVALUATE["attributions"],
-        confidence=CONFIG["bootstrap"]["confidence"],
-    )
-
-
 def explained_pairs(dataset):
     """The models and attributions that have maps, with the directions that each has them in."""
     pairs = {}
@@ -45,6 +37,15 @@ def cost_files(wildcards):
         if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
             files += costs
     return files
+
+
+def bars_spec(wildcards):
+    models, attributions = zip(*explained_pairs(wildcards.dataset), strict=True)
+    return spec_of(
+        models=list(dict.fromkeys(models)),
+        attributions=list(dict.fromkeys(attributions)),
+        confidence=CONFIG["bootstrap"]["confidence"],
+    )
 
 
 def interval_spec(wildcards):
