@@ -23,6 +23,7 @@ include: "rules/scenes.smk"
 include: "rules/annotations.smk"
 include: "rules/relevance.smk"
 include: "rules/scores.smk"
+include: "rules/rankings.smk"
 include: "rules/report.smk"
 include: "rules/gallery.smk"
 include: "rules/published.smk"
@@ -38,6 +39,7 @@ rule all:
             "summary.csv",
             "coverage.csv",
             "comparisons.csv",
+            "rankings.csv",
             "waterfall.csv",
         ),
         figures_of(CONFIG["dataset"]),

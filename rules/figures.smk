@@ -4,18 +4,48 @@ from clip_grounding.files import digest_file
 from clip_grounding.gallery.page import ASSETS
 
 
+def explained_pairs(dataset):
+    """The models and attributions that have maps, with the directions that each has them in."""
+    pairs = {}
+    for model, attribution, direction in explained_of(dataset):
+        pairs.setdefault((model, attribution), []).append(direction)
+    return pairs
+
+
+def first_explained(dataset):
+    """Model and attribution of the charts that have room for one: the first with most directions."""
+    pairs = explained_pairs(dataset)
+    model, attribution = max(pairs, key=lambda pair: len(pairs[pair]))
+    return {"model": model, "attribution": attribution}
+
+
+def cost_files(wildcards):
+    """The relevance jobs' benchmark files, of the contenders that have them for all shards.
+
+    Where maps are there and their benchmark file is not, its job must not run again for it.
+    """
+    files = []
+    for contender in explained_of(wildcards.dataset):
+        relevance = contender_files("relevance", wildcards.dataset, [contender])
+        folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(contender)}"
+        costs = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
+        pairs = zip(costs, relevance, strict=True)
+        if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
+            files += costs
+    return files
+
+
 def bars_spec(wildcards):
+    models, attributions = zip(*explained_pairs(wildcards.dataset), strict=True)
     return spec_of(
-        models=DATASETS[wildcards.dataset]["models"],
-        attributions=EVALUATE["attributions"],
+        models=list(dict.fromkeys(models)),
+        attributions=list(dict.fromkeys(attributions)),
         confidence=CONFIG["bootstrap"]["confidence"],
     )
 
 
-def first_explained(dataset):
-    """The model and attribution of the charts that have room for one."""
-    model, attribution, _ = explained_of(dataset)[0]
-    return {"model": model, "attribution": attribution}
+def interval_spec(wildcards):
+    return spec_of(confidence=CONFIG["bootstrap"]["confidence"])
 
 
 def chart_spec(wildcards):
@@ -33,20 +63,23 @@ def area_spec(wildcards):
 def examples_spec(wildcards):
     return spec_of(
         split=DATASETS[wildcards.dataset]["split"],
-        directions=DIRECTIONS,
+        directions=directions_of(wildcards.attribution),
         examples=CONFIG["figures"]["examples"],
     )
 
 
 def examples_inputs(wildcards):
-    """The images, and the first shard's regions, relevance maps and scores in every direction."""
+    """The images, and the first shard's regions, relevance maps and scores in each direction."""
     shard = shards_of(wildcards.dataset)[0].name
     path = f"results/{{dataset}}/{{kind}}/{{model}}/{{attribution}}/{{direction}}/{shard}.parquet"
     return {
         "images": images_file(wildcards.dataset, shard),
         "masks": f"results/{wildcards.dataset}/masks/{shard}.parquet",
         **{
-            kind: [path.format(**wildcards, kind=kind, direction=name) for name in DIRECTIONS]
+            kind: [
+                path.format(**wildcards, kind=kind, direction=name)
+                for name in directions_of(wildcards.attribution)
+            ]
             for kind in ("relevance", "scores")
         },
     }
@@ -83,14 +116,14 @@ def animation_inputs(wildcards):
 
 
 def animations_of(dataset):
-    """The animation of every model and attribution, where pixels are evaluated."""
+    """The animation of every model and attribution that has maps of pixels."""
     narrative = CONFIG["figures"]["animation"]
-    if narrative is None or "text_to_image" not in DIRECTIONS:
+    if narrative is None:
         return []
     return [
         f"results/{dataset}/animations/{model}/{attribution}/{narrative}.gif"
-        for model in DATASETS[dataset]["models"]
-        for attribution in EVALUATE["attributions"]
+        for (model, attribution), directions in explained_pairs(dataset).items()
+        if "text_to_image" in directions
     ]
 
 
@@ -112,7 +145,11 @@ def gallery_spec(wildcards):
         **CONFIG["gallery"],
         dataset=wildcards.dataset,
         split=DATASETS[wildcards.dataset]["split"],
-        directions=DIRECTIONS,
+        directions=[
+            direction
+            for direction in DIRECTIONS
+            if any(direction in own for own in explained_pairs(wildcards.dataset).values())
+        ],
         contenders=explained_of(wildcards.dataset),
         shards=len(shards_of(wildcards.dataset)),
         seed=CONFIG["seed"],
@@ -120,16 +157,24 @@ def gallery_spec(wildcards):
     )
 
 
+CHARTS = [
+    "heatmap",
+    "cost",
+    "scores",
+    "strict",
+    "differences",
+    "area",
+    "slices",
+    "thresholds",
+    "waterfall",
+]
+
+
 def figures_of(dataset):
     """The figures of a dataset: its charts, and a page of examples per model and attribution."""
-    charts = ["scores", "strict", "differences", "area", "slices", "thresholds", "waterfall"]
-    pages = [
-        f"examples/{model}/{attribution}"
-        for model in DATASETS[dataset]["models"]
-        for attribution in EVALUATE["attributions"]
-    ]
+    pages = [f"examples/{model}/{attribution}" for model, attribution in explained_pairs(dataset)]
     return [
         f"results/{dataset}/figures/{name}.{kind}"
-        for name in [*charts, *pages]
+        for name in [*CHARTS, *pages]
         for kind in ("pdf", "png")
     ]

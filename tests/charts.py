@@ -10,14 +10,18 @@ from score_tables import phrase_keys, phrase_tables, score_table
 
 from clip_grounding import waterfall as steps_of
 from clip_grounding.comparisons import compare
+from clip_grounding.costs import add_costs
 from clip_grounding.figures.area import average_by_area, draw_area
 from clip_grounding.figures.bars import draw_scores
+from clip_grounding.figures.cost import draw_cost
 from clip_grounding.figures.curves import CHANCE_LOOKS
 from clip_grounding.figures.differences import draw_differences
+from clip_grounding.figures.heatmap import draw_heatmap
 from clip_grounding.figures.slices import draw_slices
 from clip_grounding.figures.style import COLORS, house_style
 from clip_grounding.figures.thresholds import average_curves, draw_thresholds
 from clip_grounding.figures.waterfall import draw_waterfall
+from clip_grounding.rankings import rank_contenders
 from clip_grounding.strict import LEVELS
 from clip_grounding.summary import add_published, summarize
 
@@ -42,7 +46,22 @@ def scores_of(models, n_images=60, attributions=(HOW,)):
 def summary_of(models, n_images=60, attributions=(HOW,)):
     phrases, narratives = phrase_tables(phrase_keys(n_images))
     summary = summarize(scores_of(models, n_images, attributions), phrases, narratives, **BOOTSTRAP)
-    return add_published(summary, [["text_to_image", "baseline", "random", "none", 0.3]])
+    summary = add_published(summary, [["text_to_image", "baseline", "random", "none", 0.3]])
+    return add_costs(summary, costs_of(models, attributions), maps_of(models, attributions))
+
+
+def maps_of(models, attributions=(HOW,)):
+    rows = product(DIRECTIONS, models, attributions, [100])
+    return pd.DataFrame(rows, columns=["direction", "model", "attribution", "n_maps"])
+
+
+def costs_of(models, attributions=(HOW,)):
+    maps = maps_of(models, attributions)
+    generator = np.random.default_rng(0)
+    return maps.drop(columns="n_maps").assign(
+        seconds=10 ** generator.uniform(-1, 2, len(maps)),
+        peak_mb=generator.integers(500, 20_000, len(maps)),
+    )
 
 
 def curves_of(models, directions=DIRECTIONS, attributions=(HOW,)):
@@ -88,6 +107,8 @@ def draw_all(models, direction=None, attributions=(HOW,)):
     directions = DIRECTIONS if direction is None else [direction]
     curves = average_curves(curves_of(models, directions, attributions), **BOOTSTRAP)
     return {
+        "heatmap": draw_heatmap(rank_contenders(scores, **BOOTSTRAP), 0.95),
+        "cost": draw_cost(summary, 0.95),
         "scores": draw_scores(summary, models, attributions, 0.95, protocol="poster"),
         "strict": draw_scores(summary, models, attributions, 0.95, protocol="strict"),
         "differences": draw_differences(comparisons, models, attributions, 0.95),

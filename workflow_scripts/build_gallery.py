@@ -12,20 +12,24 @@ from clip_grounding.gallery.images import gather_images, pack_items
 from clip_grounding.gallery.index import build_index
 from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
-from clip_grounding.gallery.selection import choose_items
+from clip_grounding.gallery.selection import SELECTED_BY, choose_items
 from clip_grounding.logs import start_log
 from clip_grounding.tables import read_table
 
 start_log(snakemake.log[0])
 spec, files = json.loads(snakemake.params.spec), snakemake.input
-scores, phrases = read_table(files.scores), read_table(files.phrases)
-narratives = read_table(files.narratives)
+phrases, narratives = read_table(files.phrases), read_table(files.narratives)
+chosen_by = read_table(files.scores, columns=SELECTED_BY, categories=True)
 facts = {name: spec[name] for name in ("dataset", "strategy", "seed")}
 
 items = choose_items(
-    scores, phrases, narratives, spec["directions"], spec["items"], spec["strategy"], spec["seed"]
+    chosen_by,
+    phrases,
+    narratives,
+    **{name: spec[name] for name in ("directions", "items", "strategy", "seed")},
 )
 own = [("image_id", "in", items["image_id"].unique().tolist())]
+scores = read_table(files.scores, filters=own)
 phrases = phrases[phrases["image_id"].isin(items["image_id"])]
 paths = iter(files.relevance)
 relevance = [

@@ -5,10 +5,9 @@ import json
 from clip_grounding.comparisons import compare
 from clip_grounding.files import replacing
 from clip_grounding.logs import start_log
-from clip_grounding.tables import read_table
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
-comparisons = compare(read_table(snakemake.input.scores), **spec["bootstrap"], seed=spec["seed"])
+comparisons = compare(snakemake.input.scores, **spec["bootstrap"], seed=spec["seed"])
 with replacing(snakemake.output.comparisons) as temporary:
     comparisons.to_csv(temporary, index=False, float_format="%.6f")

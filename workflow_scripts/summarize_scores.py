@@ -1,7 +1,8 @@
-"""Average the scores of every contender, with intervals, and count what they leave out."""
+"""Average the scores of every contender, with intervals, and count what they leave out and cost."""
 
 import json
 
+from clip_grounding.costs import add_costs, count_maps, read_costs
 from clip_grounding.coverage import count_coverage
 from clip_grounding.files import replacing
 from clip_grounding.logs import start_log
@@ -10,7 +11,7 @@ from clip_grounding.tables import read_table
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
-scores = read_table(snakemake.input.scores)
+scores = snakemake.input.scores
 summary = summarize(
     scores,
     read_table(snakemake.input.phrases),
@@ -18,7 +19,9 @@ summary = summarize(
     **spec["bootstrap"],
     seed=spec["seed"],
 )
+summary = add_published(summary, spec["published"])
+summary = add_costs(summary, read_costs(snakemake.input.costs), count_maps(scores))
 with replacing(snakemake.output.summary) as temporary:
-    add_published(summary, spec["published"]).to_csv(temporary, index=False, float_format="%.6f")
+    summary.to_csv(temporary, index=False, float_format="%.6f")
 with replacing(snakemake.output.coverage) as temporary:
     count_coverage(scores).to_csv(temporary, index=False)

@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from score_tables import MATCHED, MISMATCHED, NULL, RANDOM, phrase_keys, score_table
 
-from clip_grounding.comparisons import COLUMNS, compare, pair_contenders
-from clip_grounding.paired import METRICS
-from clip_grounding.statistics import bootstrap_means, holm, interval
+from clip_grounding.comparisons import COLUMNS, compare, pair_contenders, sum_differences
+from clip_grounding.paired import METRICS, pair_scores
+from clip_grounding.scores import COLLECTED_SCORES
+from clip_grounding.statistics import bootstrap_means, interval, sign_flip_tests
+from clip_grounding.tables import write_table
 
 KEYS = phrase_keys(40)
 EMPTY = ("baseline", "empty", "none")
@@ -18,6 +20,10 @@ def select(comparisons, metric="ap", direction="text_to_image"):
     return comparisons[
         (comparisons["metric"] == metric) & (comparisons["direction"] == direction)
     ].set_index(["reference_attribution", "reference"])
+
+
+def by_direction(scores, direction="text_to_image"):
+    return scores[scores["direction"] == direction]
 
 
 def test_matched_is_compared_with_its_prompts_the_baselines_and_other_models():
@@ -62,8 +68,8 @@ def test_a_clear_difference_is_significant_after_correction_and_none_is_not():
     comparisons = compare(scores, 2000, 0.95, 0)
     same = comparisons["reference_attribution"] == "random"
     assert (comparisons.loc[same, ["difference", "ci_low", "ci_high"]] == 0).all(axis=None)
-    assert (comparisons.loc[same, ["p_value", "p_holm"]] == 1).all(axis=None)
-    assert (comparisons.loc[~same, "p_holm"] < 0.01).all()
+    assert (comparisons.loc[same, ["p_value", "p_adjusted"]] == 1).all(axis=None)
+    assert (comparisons.loc[~same, "p_adjusted"] < 0.01).all()
 
 
 def test_each_protocol_direction_and_metric_is_a_family():
@@ -74,9 +80,13 @@ def test_each_protocol_direction_and_metric_is_a_family():
         for protocol, metric in (("poster", "poster_iou"), ("strict", "ap"), ("strict", "iou"))
         for direction in ("image_to_text", "text_to_image")
     }
-    for _, own in families:
-        np.testing.assert_array_equal(own["p_holm"], holm(own["p_value"].to_numpy()))
-    assert not np.isclose(comparisons["p_holm"], comparisons["p_value"]).all()
+    paired = pair_scores(by_direction(score_table(KEYS, ALL, shift=0.01)))
+    pairs = pair_contenders(paired.contenders)
+    for (_, direction, metric), own in families:
+        if direction == "text_to_image":
+            expected = sign_flip_tests(sum_differences(paired, metric, pairs)[0], 200, 0)
+            np.testing.assert_array_equal(own[["p_value", "p_adjusted"]].T, expected)
+    assert not np.isclose(comparisons["p_adjusted"], comparisons["p_value"]).all()
 
 
 def test_a_permuted_table_gives_the_same_csv():
@@ -88,9 +98,16 @@ def test_a_permuted_table_gives_the_same_csv():
     assert plain == permuted
 
 
+def test_the_file_gives_what_the_table_in_memory_gives(tmp_path):
+    scores = score_table(KEYS, ALL, shift=0.01)
+    write_table(tmp_path / "scores.parquet", scores, COLLECTED_SCORES, {})
+    read, given = (compare(s, 50, 0.95, 0) for s in (tmp_path / "scores.parquet", scores))
+    pd.testing.assert_frame_equal(read, given)
+
+
 def test_one_image_proves_nothing():
     comparisons = compare(score_table(phrase_keys(1), [MATCHED, NULL], shift=0.3), 100, 0.95, 0)
-    assert (comparisons[["p_value", "p_holm"]] == 1).all(axis=None)
+    assert (comparisons[["p_value", "p_adjusted"]] == 1).all(axis=None)
     np.testing.assert_allclose(comparisons["ci_low"], comparisons["difference"])
 
 

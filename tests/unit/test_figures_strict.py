@@ -81,7 +81,7 @@ def test_the_same_charts_are_the_same_bytes(tmp_path):
         for name, figure in draw_all(["b32"]).items():
             save_figure(figure, [tmp_path / run / f"{name}.pdf"], dpi=60)
     files = sorted((tmp_path / "one").iterdir())
-    assert len(files) == 7
+    assert len(files) == 9
     for file in files:
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 
@@ -92,7 +92,16 @@ def test_every_contender_has_a_colour_of_its_own():
 
 
 def test_drawing_needs_no_torch():
-    modules = ("area", "bars", "differences", "slices", "thresholds", "waterfall")
+    modules = (
+        "area",
+        "bars",
+        "cost",
+        "differences",
+        "heatmap",
+        "slices",
+        "thresholds",
+        "waterfall",
+    )
     code = "".join(f"import clip_grounding.figures.{name}\n" for name in modules)
     code += "import sys; assert 'torch' not in sys.modules"
     library = str(Path(__file__).parents[2] / "workflow_scripts")
@@ -156,7 +165,7 @@ def test_the_dots_of_the_differences_are_the_comparisons():
             drawn = sorted((line.get_ydata()[0], line.get_xdata()[0]) for line in dots)
             assert [x for _, x in drawn] == pytest.approx(list(own["difference"]))
             filled = [to_hex(dot.get_markerfacecolor()) == color for dot in dots]
-            assert filled == list(own["p_holm"] < 0.05)
+            assert filled == list(own["p_adjusted"] < 0.05)
         printed = [text.get_text().replace("−", "-") for text in axes.texts]
         shown = rows[(rows["direction"] == direction) & (rows["reference"] != "matched")]
         shown = shown[shown["reference_attribution"] != "empty"]
@@ -165,8 +174,8 @@ def test_the_dots_of_the_differences_are_the_comparisons():
 
 def test_differences_are_drawn_hollow_where_they_may_be_chance():
     comparisons = compare(scores_of(["b32"]), **BOOTSTRAP)
-    for p_holm, is_named in ((0.01, False), (0.5, True)):
-        figure = draw_differences(comparisons.assign(p_holm=p_holm), ["b32"], [HOW], 0.95)
+    for p_adjusted, is_named in ((0.01, False), (0.5, True)):
+        figure = draw_differences(comparisons.assign(p_adjusted=p_adjusted), ["b32"], [HOW], 0.95)
         entries = [text.get_text() for text in figure.legends[0].get_texts()]
         assert any("hollow" in entry for entry in entries) == is_named
 

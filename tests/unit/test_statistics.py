@@ -9,10 +9,9 @@ from hypothesis.extra.numpy import arrays
 from clip_grounding.statistics import (
     bootstrap_means,
     cluster_sums,
-    holm,
     image_weights,
     interval,
-    sign_flip_p_values,
+    sign_flip_tests,
 )
 
 
@@ -65,30 +64,65 @@ def test_cluster_sums_and_counts_equal_a_loop(rows):
         assert (sums[cluster, 0], counts[cluster, 0]) == (own.sum(), len(own))
 
 
-def test_holm_follows_a_hand_worked_example():
-    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 is 0.04, 0.06, 0.06, 0.04; never falling.
-    adjusted = holm(np.array([0.03, 0.01, 0.04, 0.02]))
-    np.testing.assert_allclose(adjusted, [0.06, 0.04, 0.06, 0.06])
+def p_values_of(sums, flips, seed):
+    return sign_flip_tests(sums, flips, seed)[0]
 
 
-P_VALUES = arrays(float, st.integers(1, 12), elements=st.floats(1e-6, 1))
+SUMS = arrays(float, (7, 4), elements=st.floats(-1, 1, width=16))
 
 
-@given(P_VALUES, st.randoms(use_true_random=False))
-def test_holm_never_lowers_a_p_value_and_keeps_their_order(p_values, random):
-    adjusted = holm(p_values)
+@given(SUMS)
+def test_correction_never_lowers_a_p_value_and_is_none_for_a_single_test(sums):
+    p_values, adjusted = sign_flip_tests(sums, 100, seed=0)
     assert (adjusted >= p_values).all()
     assert (adjusted <= 1).all()
-    assert (adjusted <= np.minimum(p_values * len(p_values), 1)).all()  # Bonferroni
-    assert (np.diff(adjusted[np.argsort(p_values)]) >= 0).all()
-    order = list(range(len(p_values)))
-    random.shuffle(order)
-    np.testing.assert_array_equal(holm(p_values[order]), adjusted[order])
+    for column in sums.T:
+        alone = sign_flip_tests(column[:, None], 100, seed=0)
+        np.testing.assert_array_equal(*alone)
+
+
+@given(SUMS, st.permutations(range(4)))
+def test_the_order_of_the_tests_and_their_units_do_not_matter(sums, order):
+    adjusted = sign_flip_tests(sums, 100, seed=0)[1]
+    np.testing.assert_allclose(
+        sign_flip_tests(sums[:, order], 100, seed=0)[1], adjusted[order], atol=0.02
+    )
+    np.testing.assert_allclose(
+        sign_flip_tests(sums * [1, 2, 4, 8], 100, seed=0)[1], adjusted, atol=0.02
+    )
+
+
+def test_the_chance_of_any_false_rejection_is_that_of_one_test():
+    generator = np.random.default_rng(0)
+    families = [generator.standard_normal((40, 12)) for _ in range(400)]
+    smallest = np.array(
+        [sign_flip_tests(sums, 199, seed=i)[1].min() for i, sums in enumerate(families)]
+    )
+    assert (smallest <= 0.05).mean() == pytest.approx(0.05, abs=0.025)
+    uncorrected = np.array(
+        [p_values_of(sums, 199, i).min() for i, sums in enumerate(families[:50])]
+    )
+    assert (uncorrected <= 0.05).mean() > 0.3
+
+
+def test_a_clear_effect_is_found_among_more_tests_than_flips():
+    """Holm's correction would multiply the smallest possible p-value, 1/200, by 1000."""
+    sums = np.random.default_rng(0).standard_normal((60, 1000))
+    sums[:, 17] += 1.5
+    adjusted = sign_flip_tests(sums, 199, seed=0)[1]
+    assert adjusted[17] == 1 / 200
+    assert (np.delete(adjusted, 17) > 0.05).all()
+
+
+def test_copies_of_a_test_cost_nothing():
+    sums = np.random.default_rng(1).normal(0.2, 1, size=(50, 1))
+    p_values, adjusted = sign_flip_tests(np.tile(sums, 30), 500, seed=0)
+    np.testing.assert_array_equal(adjusted, p_values)
 
 
 @pytest.mark.parametrize("sums", [np.zeros((30, 1)), np.array([[0.7]]), np.zeros((0, 1))])
 def test_p_is_1_without_a_difference_and_for_a_single_image(sums):
-    assert sign_flip_p_values(sums, 500, seed=0) == 1
+    assert p_values_of(sums, 500, seed=0) == 1
 
 
 @given(arrays(float, (9, 3), elements=st.floats(-1, 1, width=16)))
@@ -96,17 +130,17 @@ def test_p_approaches_the_share_of_all_sign_vectors(sums):
     signs = np.array(np.meshgrid(*[[-1, 1]] * 9)).reshape(9, -1).T
     slack = 1e-9  # the sums are multiples of a power of two above it
     exact = (np.abs(signs @ sums) >= np.abs(sums.sum(axis=0)) - slack).mean(axis=0)
-    np.testing.assert_allclose(sign_flip_p_values(sums, 20_000, seed=0), exact, atol=0.02)
+    np.testing.assert_allclose(p_values_of(sums, 20_000, seed=0), exact, atol=0.02)
 
 
 def test_p_is_uniform_where_there_is_no_effect():
     sums = np.random.default_rng(0).standard_t(3, size=(100, 2000))
-    p_values = sign_flip_p_values(sums, 999, seed=1)
+    p_values = p_values_of(sums, 999, seed=1)
     for level in (0.05, 0.25, 0.5, 0.9):
         assert (p_values <= level).mean() == pytest.approx(level, abs=0.03)
 
 
 def test_p_is_small_for_a_clear_effect_whatever_its_sign():
     sums = np.random.default_rng(0).normal(1, 1, size=(200, 1))
-    p_values = sign_flip_p_values(np.hstack([sums, -sums]), 999, seed=0)
+    p_values = p_values_of(np.hstack([sums, -sums]), 999, seed=0)
     np.testing.assert_array_equal(p_values, 1 / 1000)

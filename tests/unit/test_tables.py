@@ -1,11 +1,19 @@
 """Tables on disk: whole or absent, with their provenance."""
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from clip_grounding.errors import InputError
-from clip_grounding.tables import MASKS, read_provenance, read_shard, read_table, write_table
+from clip_grounding.tables import (
+    MASKS,
+    read_categories,
+    read_provenance,
+    read_shard,
+    read_table,
+    write_table,
+)
 
 ROW = {
     "image_id": 139,
@@ -69,3 +77,20 @@ def test_a_shard_is_a_run_of_image_ranks(tmp_path):
     path = tmp_path / "t.parquet"
     pd.DataFrame({"image_rank": [0, 1, 1, 2, 3]}).to_parquet(path)
     assert read_shard(path, [1, 3])["image_rank"].tolist() == [1, 1, 2]
+
+
+def test_text_read_as_categories_is_the_same_text_in_alphabetical_order(tmp_path):
+    path = tmp_path / "table.parquet"
+    schema = pa.schema([("name", pa.string()), ("mostly", pa.string()), ("number", pa.int32())])
+    frame = pd.DataFrame(
+        {"name": ["b", "a", "b"], "mostly": ["x", None, None], "number": [1, 2, 3]}
+    )
+    write_table(path, frame, schema, {})
+    table = read_table(path, categories=True)
+    assert list(table["name"].cat.categories) == ["a", "b"]
+    assert table["name"].tolist() == ["b", "a", "b"]
+    assert table["mostly"].isna().tolist() == [False, True, True]
+    assert table["number"].tolist() == [1, 2, 3]
+    assert read_categories(path, "name") == ["a", "b"]
+    own = read_table(path, columns=["name"], filters=[("number", ">", 2)], categories=True)
+    assert own["name"].tolist() == ["b"]

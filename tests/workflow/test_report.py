@@ -10,8 +10,11 @@ from workflows import ROOT
 
 pytestmark = pytest.mark.workflow
 
-CHARTS = ["scores", "strict", "differences", "area", "slices", "thresholds", "waterfall"]
-TABLES = ["summary.csv", "coverage.csv", "comparisons.csv", "waterfall.csv"]
+CHARTS = [
+    "heatmap", "cost", "scores", "strict", "differences", "area", "slices", "thresholds",
+    "waterfall",
+]  # fmt: skip
+TABLES = ["summary.csv", "coverage.csv", "comparisons.csv", "rankings.csv", "waterfall.csv"]
 OWN = "random-clip/gradient-attention"
 EXPECTED = {
     *(f"results/tiny/{table}" for table in TABLES),

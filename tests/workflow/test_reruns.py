@@ -17,11 +17,11 @@ pytestmark = pytest.mark.workflow
 
 ALL_FIGURES = {
     "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
-    "plot_thresholds", "plot_waterfall", "plot_examples", "animate_narrative",
-    "build_gallery",
+    "plot_thresholds", "plot_waterfall", "plot_heatmap", "plot_cost", "plot_examples",
+    "animate_narrative", "build_gallery",
 }  # fmt: skip
 PICTURES = {"plot_examples", "animate_narrative"}
-SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders"}
+SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders", "rank_contenders"}
 SCORED = {"score_relevance", "score_baseline", "score_waterfall", "summarize_waterfall"}
 FROM_SCORES = SCORED | SUMMARIES | ALL_FIGURES
 FROM_RELEVANCE = {"compute_relevance"} | FROM_SCORES - {"score_baseline"}
@@ -98,7 +98,7 @@ SETTINGS = {
     ),
     "`bootstrap`": (
         {"bootstrap": {"resamples": 201}},
-        {"summarize_scores", "compare_contenders", "summarize_waterfall"}
+        {"summarize_scores", "compare_contenders", "rank_contenders", "summarize_waterfall"}
         | ALL_FIGURES - PICTURES - {"build_gallery"},
     ),
     "`figures: examples`": ({"figures": {"examples": 1}}, PICTURES),
@@ -136,8 +136,9 @@ SETTINGS = {
 ORDER = [
     "render_scenes", "index_phrases", "rasterize_masks", "compute_relevance", "score_relevance",
     "score_baseline", "score_waterfall", "summarize_waterfall", "collect_scores",
-    "summarize_scores", "compare_contenders", "plot_scores", "plot_strict_scores",
-    "plot_differences", "plot_area", "plot_slices", "plot_thresholds", "plot_waterfall",
+    "summarize_scores", "compare_contenders", "rank_contenders", "plot_heatmap", "plot_cost",
+    "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
+    "plot_thresholds", "plot_waterfall",
     "plot_examples", "animate_narrative", "build_gallery",
 ]  # fmt: skip
 

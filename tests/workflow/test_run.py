@@ -116,8 +116,9 @@ def test_raising_max_images_reruns_no_finished_shard(finished):
     assert finished.planned("results/tiny/masks/0001.parquet", config=more) == {}
     planned = finished.planned(config=more)
     assert set(planned) <= {
-        "collect_scores", "summarize_scores", "compare_contenders", "summarize_waterfall",
-        "build_gallery", *(rule for rule in planned if rule.startswith("plot_")),
+        "collect_scores", "summarize_scores", "compare_contenders", "rank_contenders",
+        "summarize_waterfall", "build_gallery",
+        *(rule for rule in planned if rule.startswith("plot_")),
     }  # fmt: skip
 
 

@@ -1,9 +1,11 @@
 """What the means leave out: phrases without a score by reason, and maps that say nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from clip_grounding.paired import CONTENDER, METRICS, PROTOCOLS, pair_scores
+from clip_grounding.paired import CONTENDER, METRICS, PROTOCOLS, each_direction, pair_scores
 
 NO_PARTNER = "no_disjoint_phrase"
 """Why ``mismatched`` has no row: no other phrase names a region disjoint from this one."""
@@ -11,13 +13,13 @@ NO_PARTNER = "no_disjoint_phrase"
 NO_REASON = "not_recorded"
 
 
-def count_coverage(scores: pd.DataFrame) -> pd.DataFrame:
+def count_coverage(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
     """Count the phrases of every contender by what became of them.
 
     Parameters
     ----------
-    scores : DataFrame
-        Rows of ``scores.parquet``.
+    scores : DataFrame, str or Path
+        Rows of ``scores.parquet``, or the file.
 
     Returns
     -------
@@ -28,7 +30,8 @@ def count_coverage(scores: pd.DataFrame) -> pd.DataFrame:
         ``degenerate`` of them have a map that says nothing.
     """
     rows = []
-    for direction, own in scores.groupby("direction", sort=True):
+    reasons = tuple(f"{protocol}_excluded" for protocol in PROTOCOLS)
+    for direction, own in each_direction(scores, ("degenerate", *reasons)):
         paired = pair_scores(own)
         n_compared = np.count_nonzero(~np.isnan(paired.values), axis=0)
         groups = dict(iter(own.groupby(CONTENDER)))
@@ -51,7 +54,7 @@ def count_coverage(scores: pd.DataFrame) -> pd.DataFrame:
 
 def _left_out(group: pd.DataFrame, protocol: str, n_absent: int) -> dict[str, int]:
     """Count a contender's phrases without a score, by reason in alphabetical order."""
-    reasons = group.loc[group[PROTOCOLS[protocol][0]].isna(), f"{protocol}_excluded"]
+    reasons = group.loc[group[PROTOCOLS[protocol][0]].isna(), f"{protocol}_excluded"].astype(object)
     absent = NO_PARTNER if (group["prompt"] == "mismatched").all() else NO_REASON
     reasons = [*reasons.where(reasons.notna(), NO_REASON), *[absent] * n_absent]
     return {reason: reasons.count(reason) for reason in sorted(set(reasons))}

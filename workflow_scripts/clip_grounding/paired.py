@@ -4,13 +4,16 @@ Means of different phrases do not compare: in the strict protocol a phrase count
 contender or for none.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from clip_grounding import strict
 from clip_grounding.errors import InputError
+from clip_grounding.tables import KEYS, read_categories, read_table
 
 CONTENDER = ["model", "attribution", "prompt"]
 
@@ -35,6 +38,33 @@ class PairedScores:
     def n_images(self) -> int:
         """How many images the phrases belong to."""
         return int(self.phrases["image"].max()) + 1
+
+
+def each_direction(
+    scores: pd.DataFrame | str | Path, columns: tuple[str, ...] = ()
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Give the scores of one direction after the other, in alphabetical order.
+
+    Parameters
+    ----------
+    scores : DataFrame, str or Path
+        Rows of ``scores.parquet``; or the file, of which one direction is in memory at a time.
+    columns : tuple of str
+        Read from the file beside those that `pair_scores` needs.
+
+    Yields
+    ------
+    direction : str
+    own : DataFrame
+        Names as categories where they come from the file.
+    """
+    if isinstance(scores, pd.DataFrame):
+        yield from scores.groupby("direction", sort=True)
+        return
+    needed = [name for name, _ in KEYS] + [*CONTENDER, *METRICS, "region_area", *columns]
+    for direction in read_categories(scores, "direction"):
+        own = [("direction", "=", direction)]
+        yield direction, read_table(scores, columns=needed, filters=own, categories=True)
 
 
 def pair_scores(scores: pd.DataFrame) -> PairedScores:

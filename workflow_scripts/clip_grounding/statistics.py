@@ -98,12 +98,19 @@ def interval(means: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarr
     return low, high
 
 
-def sign_flip_p_values(sums: np.ndarray, flips: int, seed: int) -> np.ndarray:
-    """Two-sided p-values of paired differences, flipping the sign of whole images.
+def sign_flip_tests(sums: np.ndarray, flips: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two-sided tests of paired differences, flipping the sign of whole images, for a family.
 
-    If two contenders are equally good, an image's summed difference is as likely negative as
-    positive. p = (1 + how many flips give at least the observed total) / (1 + flips), so that
-    it is never 0; with a single image, or without any difference, it is 1.
+    If two contenders are equally good, an image's summed difference d is as likely negative as
+    positive. The statistic of a column is |Σ d| / √(Σ d²), whose denominator no flip changes.
+    p = (1 + how many flips give at least the observed statistic) / (1 + flips), so that it is
+    never 0; with a single image, or without any difference, it is 1.
+
+    The adjusted p-values are those of the step-down maximum: a column is compared with the
+    largest flipped statistic among all columns whose observed one is no larger. Rejecting where
+    they are below α keeps the chance of any false rejection in the family below α. Unlike a
+    correction that multiplies p-values by their number (Bonferroni, Holm), it can still reject
+    where there are more columns than α × flips, and it makes use of their dependence.
 
     Parameters
     ----------
@@ -115,27 +122,27 @@ def sign_flip_p_values(sums: np.ndarray, flips: int, seed: int) -> np.ndarray:
 
     Returns
     -------
-    ndarray of float64, shape (n_columns,)
+    p_values, adjusted : ndarray of float64, shape (n_columns,)
+
+    References
+    ----------
+    Westfall and Young, Resampling-Based Multiple Testing, 1993, algorithm 2.8 (step-down maxT).
     """
     generator = np.random.default_rng(seed)
+    scale = np.sqrt(np.square(sums).sum(axis=0))
+    scaled = sums / np.where(scale > 0, scale, 1)
     # Flips that only swap equal terms must count as ties in spite of rounding.
-    threshold = np.abs(sums.sum(axis=0)) - 1e-9 * np.abs(sums).sum(axis=0)
-    exceeding = np.zeros(sums.shape[1])
+    threshold = np.abs(scaled.sum(axis=0)) - 1e-9 * np.abs(scaled).sum(axis=0)
+    order = np.argsort(threshold, kind="stable")
+    exceeding, exceeding_largest = np.zeros((2, sums.shape[1]))
     for start in range(0, flips, _BLOCK):
         shape = min(_BLOCK, flips - start), len(sums)
         signs = generator.integers(0, 2, size=shape, dtype=np.int8) * 2.0 - 1.0
-        exceeding += (np.abs(signs @ sums) >= threshold).sum(axis=0)
-    return (1 + exceeding) / (1 + flips)
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Adjust the p-values of a family of tests (Holm, Scand. J. Statist. 6, 1979).
-
-    Rejecting where the adjusted value is below α keeps the chance of any false rejection
-    in the family below α.
-    """
-    order = np.argsort(p_values, kind="stable")
-    remaining = np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.maximum.accumulate(p_values[order] * remaining)
-    return np.minimum(adjusted, 1)
+        flipped = np.abs(signs @ scaled)[:, order]
+        exceeding[order] += (flipped >= threshold[order]).sum(axis=0)
+        largest = np.maximum.accumulate(flipped, axis=1, out=flipped)
+        exceeding_largest[order] += (largest >= threshold[order]).sum(axis=0)
+    adjusted = (1 + exceeding_largest) / (1 + flips)
+    from_largest = order[::-1]
+    adjusted[from_largest] = np.maximum.accumulate(adjusted[from_largest])
+    return (1 + exceeding) / (1 + flips), adjusted

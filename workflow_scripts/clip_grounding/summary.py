@@ -1,11 +1,19 @@
 """Mean score of every contender on every slice, with intervals from resampling the images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from clip_grounding.paired import CONTENDER, METRICS, PROTOCOLS, PairedScores, pair_scores
+from clip_grounding.paired import (
+    CONTENDER,
+    METRICS,
+    PROTOCOLS,
+    PairedScores,
+    each_direction,
+    pair_scores,
+)
 from clip_grounding.slices import SLICES, assign_levels
 from clip_grounding.statistics import cluster_sums, interval, resampled_means
 
@@ -24,9 +32,12 @@ COLUMNS = [
     "ci_high",
 ]
 
+_MOST_COLUMNS = 4096
+"""Means that are resampled at once: 5,000 images of them are 160 MB each of sums and counts."""
+
 
 def summarize(
-    scores: pd.DataFrame,
+    scores: pd.DataFrame | str | Path,
     phrases: pd.DataFrame,
     narratives: pd.DataFrame,
     resamples: int,
@@ -41,8 +52,8 @@ def summarize(
 
     Parameters
     ----------
-    scores : DataFrame
-        Rows of ``scores.parquet``: one per phrase, direction and contender.
+    scores : DataFrame, str or Path
+        Rows of ``scores.parquet``, one per phrase, direction and contender; or the file.
     phrases, narratives : DataFrame
         The columns of `tables.PHRASES` and `tables.NARRATIVES`.
     resamples, confidence, seed
@@ -54,28 +65,23 @@ def summarize(
         The columns `COLUMNS`. A cell without a phrase has no row.
     """
     tables = []
-    for direction, own in scores.groupby("direction", sort=True):
+    for direction, own in each_direction(scores):
         paired = pair_scores(own)
         levels = assign_levels(paired.phrases, phrases, narratives)
-        keys, n_phrases, sums, counts = [], [], [], []
-        for key, n, *cell in _cells(paired, levels):
-            keys.append(key)
-            n_phrases.append(n)
-            sums.append(cell[0])
-            counts.append(cell[1])
-        table = _name_cells(keys, paired.contenders).assign(direction=direction)
-        table["n_phrases"] = np.concatenate(n_phrases)
-        known = (table["n_phrases"] > 0).to_numpy()
-        sums, counts = (np.concatenate(parts, axis=1)[:, known] for parts in (sums, counts))
-        low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
-        tables.append(
-            table[known].assign(
-                n_images=np.count_nonzero(counts, axis=0),
-                mean=sums.sum(axis=0) / counts.sum(axis=0),
-                ci_low=low,
-                ci_high=high,
+        for keys, n_phrases, sums, counts in _batch(_cells(paired, levels)):
+            known = n_phrases > 0
+            sums, counts = sums[:, known], counts[:, known]
+            low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+            tables.append(
+                _name_cells(keys, paired.contenders)[known].assign(
+                    direction=direction,
+                    n_phrases=n_phrases[known],
+                    n_images=np.count_nonzero(counts, axis=0),
+                    mean=sums.sum(axis=0) / counts.sum(axis=0),
+                    ci_low=low,
+                    ci_high=high,
+                )
             )
-        )
     summary = pd.concat(tables, ignore_index=True)[COLUMNS]
     return summary.sort_values(["protocol", "direction"], kind="stable", ignore_index=True)
 
@@ -124,8 +130,24 @@ def _cells(paired: PairedScores, levels: pd.DataFrame) -> Iterator[tuple]:
         )
 
 
+def _batch(cells: Iterator[tuple]) -> Iterator[tuple]:
+    """Put cells together, up to `_MOST_COLUMNS` columns: their keys, and each array as one."""
+    batch = []
+    for cell in cells:
+        if batch and (len(batch) + 1) * len(cell[1]) > _MOST_COLUMNS:
+            yield _join(batch)
+            batch = []
+        batch.append(cell)
+    yield _join(batch)
+
+
+def _join(cells: list[tuple]) -> tuple:
+    keys, *arrays = zip(*cells, strict=True)
+    return keys, *(np.concatenate(parts, axis=-1) for parts in arrays)
+
+
 def _name_cells(
-    keys: list[tuple[str, str, str]], contenders: list[tuple[str, str, str]]
+    keys: Iterable[tuple[str, str, str]], contenders: list[tuple[str, str, str]]
 ) -> pd.DataFrame:
     protocol_of = {metric: name for name, metrics in PROTOCOLS.items() for metric in metrics}
     rows = [

@@ -137,9 +137,14 @@ def write_table(
 
 
 def read_table(
-    path: str | Path, columns: list[str] | None = None, filters: list | None = None
+    path: str | Path,
+    columns: list[str] | None = None,
+    filters: list | None = None,
+    categories: bool = False,
 ) -> pd.DataFrame:
     """Read the Parquet file `path` (`columns` and `filters` as in `pyarrow.parquet.read_table`).
+
+    With `categories`, text becomes categories in alphabetical order, which take a byte a row.
 
     Raises
     ------
@@ -147,14 +152,30 @@ def read_table(
         The file is missing or is no readable Parquet file.
     """
     try:
+        text = _text_columns(path) if categories else None
         # Without a file system pyarrow would treat `key=value` in the path as partition columns.
-        return pq.read_table(path, columns=columns, filters=filters, partitioning=None).to_pandas()
+        table = pq.read_table(
+            path, columns=columns, filters=filters, partitioning=None, read_dictionary=text
+        ).to_pandas()
     except FileNotFoundError:
         raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
     except pa.ArrowInvalid as error:
         raise InputError(
             f"{path}: not a readable Parquet file ({error}): delete it and rerun"
         ) from error
+    for name in table.columns.intersection(text or []):
+        names = table[name].cat.categories
+        table[name] = table[name].cat.reorder_categories(sorted(names))
+    return table
+
+
+def _text_columns(path: str | Path) -> list[str]:
+    return [field.name for field in pq.read_schema(path) if pa.types.is_string(field.type)]
+
+
+def read_categories(path: str | Path, column: str) -> list[str]:
+    """Give the distinct values of a column of text, in alphabetical order."""
+    return sorted(read_table(path, columns=[column], categories=True)[column].cat.categories)
 
 
 def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:

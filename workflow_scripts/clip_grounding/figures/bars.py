@@ -10,16 +10,22 @@ from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.curves import CHANCE_LOOKS, chance_handle
 from clip_grounding.figures.groups import ROW, arrange_rows, lay_out_panels, panel_width
-from clip_grounding.figures.selection import chance_levels, name_contenders, pooled_means
+from clip_grounding.figures.selection import (
+    chance_levels,
+    keep_best,
+    name_contenders,
+    pooled_means,
+)
 from clip_grounding.figures.style import (
     COLORS,
     DIRECTION_LABELS,
     INK,
     LABELS,
     LEGEND_ROW,
+    NOTE_LINE,
     PUBLISHED,
     add_legend,
-    add_text,
+    add_notes,
     house_style,
 )
 
@@ -60,11 +66,13 @@ def draw_scores(
     Returns
     -------
     Figure
-        As wide as a column, wider where a model's name is very long.
+        As wide as a column, wider where a model's name is very long. Of many models and
+        attributions the best are drawn, and a note says so.
     """
     metric, metric_label = _METRICS[protocol]
     chance = chance_levels(summary) if protocol == "strict" else {}
     rows = pooled_means(summary, metric)
+    rows, notice = keep_best(rows, rows["mean"].where(rows["prompt"] == "matched"))
     rows = rows.assign(contender=name_contenders(rows))
     bars = arrange_rows(rows, models, attributions)
     directions = [name for name in DIRECTION_LABELS if name in set(bars["direction"])]
@@ -73,7 +81,8 @@ def draw_scores(
         if len(chance):
             legend.append(chance_handle("chance level"))
         above = _MARGIN + LEGEND_ROW * -(-len(legend) // 2)
-        figure, panels = lay_out_panels(bars, models, attributions, directions, above, _BELOW)
+        below = _BELOW + (NOTE_LINE if notice else 0)
+        figure, panels = lay_out_panels(bars, models, attributions, directions, above, below)
         largest = bars[["mean", "ci_high", "published"]].max().max()
         for axes, direction in zip(panels, directions, strict=True):
             own = bars[bars["direction"] == direction]
@@ -83,9 +92,8 @@ def draw_scores(
                 axes.axvline(chance[direction], **CHANCE_LOOKS)
             axes.set_title(DIRECTION_LABELS[direction], loc="left", fontsize=_SIZE, pad=4)
             axes.set_xlabel(_count_label(own), fontsize=_SMALL, labelpad=2)
-        bottom = figure.get_size_inches()[1] - _MARGIN
         note = f"{metric_label}: mean and {100 * confidence:g} % interval, images resampled"
-        add_text(figure, _MARGIN, bottom, note, fontsize=_SMALL)
+        add_notes(figure, [note, notice])
         add_legend(figure, legend, columns=2)
     return figure
 

@@ -7,16 +7,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.groups import arrange_rows, lay_out_panels, panel_width
+from clip_grounding.figures.selection import keep_best
 from clip_grounding.figures.style import (
     COLORS,
     DIRECTION_LABELS,
     INK,
     LABELS,
     LEGEND_ROW,
+    NOTE_LINE,
     add_legend,
-    add_text,
+    add_notes,
     house_style,
-    shorten,
     text_width,
 )
 
@@ -53,15 +54,19 @@ def draw_differences(
     Returns
     -------
     Figure
-        As wide as a column, wider where a model's name is very long.
+        As wide as a column, wider where a model's name is very long. Of many models and
+        attributions those with the largest mean difference are drawn, and a note says so.
     """
-    rows = arrange_rows(_own_references(comparisons), models, attributions)
+    rows = _own_references(comparisons)
+    rows, notice = keep_best(rows, rows["difference"])
+    rows = arrange_rows(rows, models, attributions)
     directions = [name for name in DIRECTION_LABELS if name in set(rows["direction"])]
     low, high = min(rows["ci_low"].min(), 0), max(rows["ci_high"].max(), 0)
     with house_style():
         legend = _legend_handles(rows)
         above = _MARGIN + LEGEND_ROW * -(-len(legend) // 2)
-        figure, panels = lay_out_panels(rows, models, attributions, directions, above, _BELOW)
+        below = _BELOW + (NOTE_LINE if notice else 0)
+        figure, panels = lay_out_panels(rows, models, attributions, directions, above, below)
         for axes, direction in zip(panels, directions, strict=True):
             _scale(axes, low, high)
             axes.axvline(0, color=INK, linewidth=0.6, zorder=1)
@@ -70,10 +75,8 @@ def draw_differences(
             axes.spines["left"].set_visible(False)
             axes.set_title(DIRECTION_LABELS[direction], loc="left", fontsize=_SIZE, pad=4)
             axes.set_xlabel("Difference in strict AP", fontsize=_SMALL, labelpad=2)
-        width, height = figure.get_size_inches()
         note = f"mean difference and {100 * confidence:g} % interval, images resampled"
-        note = shorten(note, 72 * (width - 2 * _MARGIN), _SMALL)
-        add_text(figure, _MARGIN, height - _MARGIN, note, fontsize=_SMALL)
+        add_notes(figure, [note, notice])
         add_legend(figure, legend, columns=2)
     return figure
 
@@ -103,7 +106,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
         axes.errorbar(
             row.difference, row.y, elinewidth=0.9,
             xerr=[[row.difference - row.ci_low], [row.ci_high - row.difference]],
-            **_looks(row.contender, row.p_holm < LEVEL),
+            **_looks(row.contender, row.p_adjusted < LEVEL),
         )  # fmt: skip
         axes.annotate(
             f"{row.difference:+.3f}".replace("-", "−"), (max(row.ci_high, 0), row.y),
@@ -127,7 +130,7 @@ def _legend_handles(rows: pd.DataFrame) -> list[Line2D]:
         for name, label in LABELS.items()
         if name in drawn
     ]
-    if (rows["p_holm"] >= LEVEL).any():
+    if (rows["p_adjusted"] >= LEVEL).any():
         looks = {**_looks("empty", False), "color": INK}
-        handles.append(Line2D([], [], label=f"hollow: p ≥ {LEVEL:g}, Holm-corrected", **looks))
+        handles.append(Line2D([], [], label=f"hollow: p ≥ {LEVEL:g}, corrected", **looks))
     return handles

@@ -10,6 +10,9 @@ CHANCE = "area"
 FEWEST_IMAGES = 5
 """A mean over fewer images is not drawn: resampling them says little."""
 
+MOST_PAIRS = 20
+"""Models with attributions that a chart with a group or a panel for each has room for."""
+
 
 def read_summary(path: str | Path) -> pd.DataFrame:
     """Read a table of means (CSV), in which only an empty cell means missing.
@@ -28,6 +31,35 @@ def pooled_means(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 def name_contenders(table: pd.DataFrame) -> pd.Series:
     """Name each row's contender as `style.LABELS` does: a baseline, or a model's prompt."""
     return table["attribution"].where(table["model"] == "baseline", table["prompt"])
+
+
+def keep_best(rows: pd.DataFrame, values: pd.Series) -> tuple[pd.DataFrame, str]:
+    """Leave out what a chart has no room for: all but the `MOST_PAIRS` best pairs.
+
+    Pairs of model and attribution are taken from the top of every direction's ranking, in turn.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns direction, model and attribution.
+    values : Series
+        What each row counts in its pair's ranking; missing where it does not.
+
+    Returns
+    -------
+    DataFrame
+        The rows of those pairs, and of the baselines.
+    str
+        A notice of what is left out, empty where nothing is.
+    """
+    pair = ["model", "attribution"]
+    is_baseline = rows["model"] == "baseline"
+    means = rows.assign(value=values)[~is_baseline].groupby(["direction", *pair], sort=False)
+    ranks = means["value"].mean().groupby("direction").rank(ascending=False, method="first")
+    best = ranks.groupby(pair, sort=False).min().sort_values(kind="stable").index
+    kept = pd.MultiIndex.from_frame(rows[pair]).isin(best[:MOST_PAIRS])
+    notice = f"the best {MOST_PAIRS} of {len(best)} models with attributions; all: rankings.csv"
+    return rows[kept | is_baseline], notice if len(best) > MOST_PAIRS else ""
 
 
 def of_model(table: pd.DataFrame, model: str, attribution: str) -> pd.DataFrame:

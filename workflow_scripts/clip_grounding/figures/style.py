@@ -25,6 +25,9 @@ PAGE_HEIGHT = 9.2
 LEGEND_ROW = 0.13
 """Height of a row of a legend, in inches."""
 
+NOTE_LINE = 0.12
+"""From line to line of the notes at the bottom of a figure, in inches."""
+
 FONT = "DejaVu Sans"  # ships with matplotlib: text is measured and looks alike everywhere
 
 COLORS = {
@@ -124,6 +127,14 @@ def add_text(figure: Figure, left: float, top: float, text: str, **looks) -> Non
     """Write a line into a figure, its baseline placed in inches from the top left corner."""
     across, down = figure.get_size_inches()
     figure.text(left / across, 1 - top / down, text, va="baseline", **looks)
+
+
+def add_notes(figure: Figure, notes: Iterable[str], margin: float = 0.08, size: float = 6) -> None:
+    """Write the lines that are not empty at the bottom of a figure, cut to its width."""
+    width, height = figure.get_size_inches()
+    lines = [shorten(note, 72 * (width - 2 * margin), size) for note in notes if note]
+    for number, line in enumerate(reversed(lines)):
+        add_text(figure, margin, height - margin - number * NOTE_LINE, line, fontsize=size)
 
 
 def add_legend(figure: Figure, handles: list, columns: int) -> None:

@@ -10,17 +10,20 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.curves import curve_handles, draw_curve
-from clip_grounding.figures.selection import name_contenders, pooled_means
+from clip_grounding.figures.selection import keep_best, name_contenders, pooled_means
 from clip_grounding.figures.style import (
     COLORS,
     COLUMN_WIDTH,
     DIRECTION_LABELS,
+    FAINT,
     INK,
     LABELS,
     LEGEND_ROW,
+    NOTE_LINE,
     PAGE_HEIGHT,
     add_axes,
     add_legend,
+    add_notes,
     add_text,
     house_style,
     shorten,
@@ -106,22 +109,26 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
     -------
     Figure
         As wide as a column, or with several models as a page; panels are made lower where it
-        would be higher than a page.
+        would be higher than a page. Of many models and attributions the best by their mean at
+        Otsu's thresholds are drawn, and a note says so.
     """
+    otsu = pooled_means(summary, "iou")
+    otsu, notice = keep_best(otsu, otsu["mean"].where(otsu["prompt"] == "matched"))
+    otsu = otsu.assign(contender=name_contenders(otsu))
+    curves = curves.merge(otsu[_CONTENDER].drop_duplicates())
     directions = [name for name in DIRECTION_LABELS if name in set(curves["direction"])]
     models = list(curves[_CONTENDER].drop_duplicates().itertuples(index=False, name=None))
     n_across = min(2, len(models))
-    otsu = pooled_means(summary, "iou")
-    otsu = otsu.assign(contender=name_contenders(otsu))
     top = 1.05 * max(curves["ci_high"].max(), otsu["mean"].max(), 0.01)
     handles = [*curve_handles(curves["prompt"]), _otsu_handle()]
     width = (COLUMN_WIDTH - _LEFT) / len(directions) - _GUTTER
     with house_style():
         above = _MARGIN + LEGEND_ROW * -(-len(handles) // 2) + _TITLE
         n_rows = -(-len(models) // n_across)
-        block = min(_NAME + _PANEL + _AIR, (PAGE_HEIGHT - above - _BELOW) / n_rows)
+        below = _BELOW + (NOTE_LINE if notice else 0)
+        block = min(_NAME + _PANEL + _AIR, (PAGE_HEIGHT - above - below) / n_rows)
         block = max(block, _NAME + _LOWEST_PANEL + _AIR)
-        height = above + block * n_rows + _BELOW
+        height = above + block * n_rows + below
         figure = Figure(figsize=(n_across * COLUMN_WIDTH, height))
         for i, pair in enumerate(models):
             x = i % n_across * COLUMN_WIDTH + _LEFT
@@ -131,6 +138,15 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
             for j, direction in enumerate(directions):
                 left = x + j * (width + _GUTTER)
                 axes = add_axes(figure, left, y + _NAME, width, block - _NAME - _AIR)
+                if _rows(curves, pair, direction).empty:
+                    axes.annotate(
+                        "not in this direction",
+                        (50, top / 2),
+                        fontsize=_SMALL,
+                        color=FAINT,
+                        ha="center",
+                        va="center",
+                    )
                 _draw_panel(axes, _rows(curves, pair, direction), _rows(otsu, pair, direction))
                 axes.set_ylim(0, top)
                 axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -145,7 +161,7 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
                 else:
                     axes.set_xlabel("Threshold, % of the range", fontsize=_SMALL, labelpad=2)
         note = f"IoU of the foreground; bands: {100 * confidence:g} % interval, images resampled"
-        add_text(figure, _MARGIN, height - _MARGIN, note, fontsize=_SMALL)
+        add_notes(figure, [note, notice])
         add_legend(figure, handles, columns=2)
     return figure
 

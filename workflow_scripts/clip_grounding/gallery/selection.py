@@ -13,6 +13,9 @@ KEY = ["narrative", "phrase"]
 METRIC = "ap"
 """Strict average precision: what best, worst and surprising refer to."""
 
+SELECTED_BY = [*KEY, "image_id", "direction", "model", "prompt", "region_area", METRIC]
+"""The columns of ``scores.parquet`` that a selection needs."""
+
 NOTABLE_SHARE = 0.05
 """Part of a direction's items that each of the `REASONS` but the last gets."""
 

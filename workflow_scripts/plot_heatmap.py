@@ -1,0 +1,13 @@
+"""Draw the table of models and attributions: the rankings in, cells in colours out."""
+
+import json
+
+from clip_grounding.figures.heatmap import draw_heatmap
+from clip_grounding.figures.selection import read_summary
+from clip_grounding.figures.style import save_figure
+from clip_grounding.logs import start_log
+
+start_log(snakemake.log[0])
+spec = json.loads(snakemake.params.spec)
+figure = draw_heatmap(read_summary(snakemake.input.rankings), **spec)
+save_figure(figure, snakemake.output, dpi=300)
