@@ -263,7 +263,7 @@ def published_means(dataset):
             mean = published_mean(
                 direction,
                 attribution if model == "baseline" else prompt,
-                method_of(ATTRIBUTIONS.get(attribution, {})),
+                ATTRIBUTIONS.get(attribution, {}),
                 MODELS.get(model, {}),
             )
             if mean is not None:
@@ -328,7 +328,7 @@ def compared_contender():
     """The dataset's model and attribution that were published; else its first."""
     pairs = pairs_of(CONFIG["dataset"])
     for model, attribution in pairs:
-        settings = method_of(ATTRIBUTIONS[attribution]), MODELS[model]
+        settings = ATTRIBUTIONS[attribution], MODELS[model]
         if published_mean("text_to_image", "matched", *settings) is not None:
             return model, attribution
     return pairs[0]

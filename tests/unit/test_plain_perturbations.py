@@ -112,12 +112,14 @@ def test_a_token_taken_out_equals_a_token_that_nobody_attends_to(family, directi
 
 
 @families
-def test_rise_with_every_pixel_shown_gives_the_similarity_itself(family):
+def test_rise_with_everything_or_one_half_shown_gives_what_the_half_lacks(family):
     model, pixels, ids = pair(family)
-    shown = torch.ones(3, *pixels.shape[1:])
-    relevance = rise(model, pixels, ids, "text_to_image", shown)
-    expected = stock_similarity(model, pixels, ids).expand(16)
-    torch.testing.assert_close(relevance, expected)
+    shown = torch.ones(2, *pixels.shape[1:])
+    shown[1, :, pixels.shape[-1] // 2 :] = 0
+    relevance = rise(model, pixels, ids, "text_to_image", shown).reshape(4, 4)
+    lacking = stock_similarity(model, pixels, ids) - stock_similarity(model, pixels * shown[1], ids)
+    torch.testing.assert_close(relevance[:, 2:], (lacking / 2).expand(4, 2), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(relevance[:, :2], torch.zeros(4, 2), atol=1e-5, rtol=0)
 
 
 @families
@@ -126,6 +128,7 @@ def test_rise_with_one_word_left_out_at_a_time_ranks_as_occlusion_does(family):
     leave_one_out = ~torch.eye(5, dtype=torch.bool)
     relevance = rise(model, pixels, ids, "image_to_text", leave_one_out)
     dropped = stock_similarity(model, pixels, ids) - occlusion(model, pixels, ids, "image_to_text")
-    torch.testing.assert_close(relevance, (dropped.sum() - dropped) / 4)
+    expected = (dropped.sum() - dropped) / 4 - dropped.mean()
+    torch.testing.assert_close(relevance, expected, atol=1e-5, rtol=1e-5)
     never = rise(model, pixels, ids, "image_to_text", torch.tensor([[True] * 4 + [False]]))
     assert never[-1] == 0

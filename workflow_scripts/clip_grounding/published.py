@@ -1,5 +1,7 @@
 """The poster's published means, and the one experiment that they belong to."""
 
+from clip_grounding.contracts import method_of
+
 PUBLISHED_MEANS = {
     "text_to_image": {"random": 0.276348, "null": 0.431021, "matched": 0.491743},
     "image_to_text": {"random": 0.255715, "null": 0.456981, "matched": 0.509899},
@@ -29,6 +31,8 @@ def published_mean(direction: str, prompt: str, attribution: dict, model: dict) 
         Their validated settings; empty for a baseline.
     """
     is_poster = prompt == "random" or (
-        attribution == _ATTRIBUTION and model.get("checkpoint") == _CHECKPOINT
+        attribution
+        and method_of(attribution) == _ATTRIBUTION
+        and model.get("checkpoint") == _CHECKPOINT
     )
     return PUBLISHED_MEANS[direction].get(prompt) if is_poster else None
