@@ -15,12 +15,13 @@ from serving import Answer, serve
 
 from clip_grounding.checkpoints import fetch_checkpoint
 from clip_grounding.errors import InputError
+from clip_grounding.scenes.tokenizer import build_tokenizer
 
 REPOSITORY = Path(__file__).parents[2]
 BASE = {
     "config.json": b'{"model_type": "clip"}',
     "preprocessor_config.json": b"{}",
-    "tokenizer.json": b"{}",
+    "tokenizer.json": build_tokenizer(["a star"]).to_str().encode(),
     "tokenizer_config.json": b"{}",
 }
 WHOLE = {**BASE, "model.safetensors": b"weights"}
