@@ -244,6 +244,15 @@ def test_weights_that_differ_from_the_hubs_checksum_are_refused(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
+def test_a_model_that_no_adapter_opens_is_refused_before_its_weights_are_fetched(tmp_path):
+    with serve(hub_answers({**WHOLE, "config.json": b'{"model_type": "blip"}'})) as server:
+        done = fetch_from_hub(server.url, tmp_path / "model")
+    message = f"owner/clip at revision {COMMIT}: config.json: a blip model (model_type) is not"
+    assert message in done.stderr
+    assert not (tmp_path / "model").exists()
+    assert not any(path.endswith("model.safetensors") for _, path in server.requests)
+
+
 def test_a_revision_that_the_hub_lacks_is_named(tmp_path):
     with serve({}) as server:
         done = fetch_from_hub(server.url, tmp_path / "models" / "model")

@@ -80,9 +80,10 @@ class ImagePreprocessor:
         """Tell whether a ramp from black to white reaches the model without its ends."""
         ramp = np.linspace(0, 255, 2 * size)
         ramp = np.repeat((ramp[:, None, None] + ramp[:, None]) / 2, 3, axis=2).astype(np.uint8)
-        black, white = (self(np.full((2, 2, 3), value, np.uint8))[0, 0, 0] for value in (0, 255))
+        black, white = (self(np.full_like(ramp, value))[0] for value in (0, 255))
         seen = (self(ramp)[0] - black) / (white - black)
-        return seen[0, 0] > 0.02 or seen[-1, -1] < 0.98
+        rim = 0.5 / size + 0.01  # half a pixel, and what rounding adds
+        return seen[0, 0] > rim or seen[-1, -1] < 1 - rim
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Turn uint8 RGB of shape (height, width, 3) into float32 of shape (3, size, size)."""

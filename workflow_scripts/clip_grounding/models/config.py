@@ -91,7 +91,7 @@ def read_model_config(folder: str | Path) -> ModelConfig:
     family = FAMILIES.get(model_type)
     if family is None:
         raise InputError(
-            f"{path}: model_type: a {model_type} model is not supported (supported:"
+            f"{path}: a {model_type} model (model_type) is not supported (supported:"
             f" {', '.join(FAMILIES)}{_HINTS.get(model_type, '')}): give another `checkpoint`"
         )
     if not towers["vision_config"].get("vision_use_head", True):
