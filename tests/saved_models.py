@@ -81,12 +81,7 @@ class Saved:
 def save_model(kind, folder, texts, **text_config):
     """Save a checkpoint of a kind whose tokenizer is trained on `texts`."""
     folder.mkdir(parents=True, exist_ok=True)
-    return {
-        "openclip": save_openclip,
-        "metaclip_2": save_metaclip_2,
-        "siglip": save_siglip,
-        "siglip2": save_siglip2,
-    }[kind](folder, list(texts), **text_config)
+    return globals()[f"save_{kind}"](folder, list(texts), **text_config)
 
 
 def tower(width, heads, depth, **more):
