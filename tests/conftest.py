@@ -4,11 +4,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from plain_attribution import random_clip
+from pycocotools import mask as coco_mask
 
+from clip_grounding.archives import open_images
 from clip_grounding.index import index_phrases
 from clip_grounding.masks import rasterize_masks
 from clip_grounding.relevance import compute_relevance
@@ -28,12 +31,12 @@ class Small:
     phrases: pd.DataFrame
     masks: pd.DataFrame
 
-    def relevance(self, direction, layers="last", batch_size=4, masks=None):
-        """All relevance maps of one direction."""
+    def relevance(self, direction, layers="last", batch_size=4, checkpoint=None, attribution=None):
+        """All relevance maps of one direction; of gradient attention if no other is named."""
         frames = compute_relevance(
             direction=direction,
-            attribution={"kind": "gradient_attention", "layers": layers},
-            checkpoint=self.checkpoint,
+            attribution=attribution or {"kind": "gradient_attention", "layers": layers},
+            checkpoint=checkpoint or self.checkpoint,
             images=self.folder / "images.zip",
             split="scenes",
             narratives=self.narratives,
@@ -45,6 +48,20 @@ class Small:
             threads=1,
         )
         return pd.concat(frames, ignore_index=True)
+
+    def inputs(self, phrase, direction, prompt):
+        """Image and text of a phrase's map, spelled out as the protocol says."""
+        narrative = self.narratives.set_index("narrative").loc[phrase.narrative]
+        with open_images(self.folder / "images.zip", "scenes") as images:
+            pixels = images.pixels(narrative["file_name"])
+        if direction == "text_to_image":
+            return pixels, phrase.utterance if prompt == "matched" else ""
+        if prompt == "null":
+            return np.zeros_like(pixels), narrative["text"]
+        record = self.masks.set_index(["image_id", "mask"]).loc[phrase.image_id, phrase.mask]
+        size = [record["height"], record["width"]]
+        region = coco_mask.decode({"size": size, "counts": record["counts"]})
+        return pixels * region[..., None], narrative["text"]
 
 
 def save_checkpoint(folder: Path, texts, seed=0, image_size=32) -> Path:

@@ -31,7 +31,7 @@ class Step:
 
 
 def is_clip(model):
-    return model.config.model_type == "clip"
+    return model.config.model_type in ("clip", "metaclip_2")
 
 
 def explained_tower(model, direction):

@@ -15,12 +15,13 @@ from serving import Answer, serve
 
 from clip_grounding.checkpoints import fetch_checkpoint
 from clip_grounding.errors import InputError
+from clip_grounding.scenes.tokenizer import build_tokenizer
 
 REPOSITORY = Path(__file__).parents[2]
 BASE = {
     "config.json": b'{"model_type": "clip"}',
     "preprocessor_config.json": b"{}",
-    "tokenizer.json": b"{}",
+    "tokenizer.json": build_tokenizer(["a star"]).to_str().encode(),
     "tokenizer_config.json": b"{}",
 }
 WHOLE = {**BASE, "model.safetensors": b"weights"}
@@ -241,6 +242,15 @@ def test_weights_that_differ_from_the_hubs_checksum_are_refused(tmp_path):
     digest = hashlib.sha256(b"weights").hexdigest()
     assert f"the sha256 of model.safetensors is {digest}, {'0' * 64} was expected" in done.stderr
     assert not (tmp_path / "model").exists()
+
+
+def test_a_model_that_no_adapter_opens_is_refused_before_its_weights_are_fetched(tmp_path):
+    with serve(hub_answers({**WHOLE, "config.json": b'{"model_type": "blip"}'})) as server:
+        done = fetch_from_hub(server.url, tmp_path / "model")
+    message = f"owner/clip at revision {COMMIT}: config.json: a blip model (model_type) is not"
+    assert message in done.stderr
+    assert not (tmp_path / "model").exists()
+    assert not any(path.endswith("model.safetensors") for _, path in server.requests)
 
 
 def test_a_revision_that_the_hub_lacks_is_named(tmp_path):

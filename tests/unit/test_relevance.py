@@ -5,29 +5,12 @@ import pandas as pd
 import pytest
 import torch
 from plain_attribution import plain_relevance
-from pycocotools import mask as coco_mask
 from transformers import CLIPModel
 
-from clip_grounding.archives import open_images
 from clip_grounding.preprocessing import ImagePreprocessor, pad_to_square, square_padding
 from clip_grounding.tokens import TextTokenizer
 
 DIRECTIONS = ["text_to_image", "image_to_text"]
-
-
-def published_inputs(small, phrase, direction, prompt):
-    """Pixels and text of a phrase's map, spelled out as the protocol says."""
-    narrative = small.narratives.set_index("narrative").loc[phrase.narrative]
-    with open_images(small.folder / "images.zip", "scenes") as images:
-        pixels = images.pixels(narrative["file_name"])
-    if direction == "text_to_image":
-        return pixels, phrase.utterance if prompt == "matched" else ""
-    if prompt == "null":
-        return np.zeros_like(pixels), narrative["text"]
-    record = small.masks.set_index(["image_id", "mask"]).loc[phrase.image_id, phrase.mask]
-    size = [record["height"], record["width"]]
-    region = coco_mask.decode({"size": size, "counts": record["counts"]})
-    return pixels * region[..., None], narrative["text"]
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -39,7 +22,7 @@ def test_every_map_equals_plain_autograd_on_the_published_inputs(small, directio
     assert len(relevance) == 2 * len(small.phrases)
     for phrase in small.phrases.iloc[::7].itertuples():
         for prompt in ("matched", "null"):
-            image, text = published_inputs(small, phrase, direction, prompt)
+            image, text = small.inputs(phrase, direction, prompt)
             pixels = torch.from_numpy(preprocess(image))
             ids = torch.from_numpy(tokenizer(text).ids)
             plain = plain_relevance(model, pixels, ids, direction, used)

@@ -7,14 +7,17 @@ from plain_attribution import random_clip
 from clip_grounding.errors import InputError
 from clip_grounding.models.loading import load_model, open_model
 from clip_grounding.models.towers import with_precision
+from clip_grounding.scenes.tokenizer import build_tokenizer, save_tokenizer
 
 CPU = torch.device("cpu")
+WORDS = " ".join(f"word{number}" for number in range(46))  # with four specials a vocabulary of 50
 
 
 def save(model, folder, **config):
     for key, value in config.items():
         setattr(model.config.text_config, key, value)
     model.save_pretrained(folder)
+    save_tokenizer(build_tokenizer([WORDS]), folder)
     return folder
 
 
@@ -53,7 +56,7 @@ def test_towers_built_in_another_way_are_refused(tmp_path, monkeypatch):
 
 def test_another_kind_of_model_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(InputError, match="a bert model is not supported"):
+    with pytest.raises(InputError, match=r"a bert model \(model_type\) is not supported"):
         load_model(tmp_path, CPU)
 
 

@@ -9,11 +9,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from clip_grounding.errors import InputError
 from clip_grounding.files import digest_file, digest_files, replacing
+from clip_grounding.models.config import read_model_config
 
 MANIFEST = "manifest.json"
 _RECORD = ".manifest.json"  # Snakemake deletes the manifest before it runs a job again
@@ -27,6 +28,15 @@ _SETTINGS = (
     "special_tokens_map.json",
 )
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that a checkpoint has
+
+
+_CONVERSION = (
+    "give a folder of your own as `checkpoint`, with the checkpoint's files and this one, made once"
+    " by python, with sentencepiece and protobuf installed: from transformers import AutoTokenizer;"
+    " from transformers.convert_slow_tokenizer import SpmConverter;"
+    ' SpmConverter(AutoTokenizer.from_pretrained("FOLDER")).converted()'
+    '.save("FOLDER/tokenizer.json")'
+)
 
 
 def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) -> None:
@@ -47,9 +57,11 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
     Raises
     ------
     InputError
-        The checkpoint cannot be had, or lacks a file that inference needs. `folder` stays as
-        it was.
+        The checkpoint cannot be had, lacks a file that inference needs, or is of a model or a
+        tokenizer that no job could use. `folder` stays as it was.
     """
+    from clip_grounding.tokens import TextTokenizer  # not at hand where the workflow is parsed
+
     folder = Path(folder).absolute()
     if revision is not None and _is_here(folder, checkpoint, revision):
         shutil.copyfile(folder / _RECORD, folder / MANIFEST)
@@ -68,6 +80,7 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
             _fetch_from_hub(checkpoint, revision, partial)
         _check_shards(partial, origin)
         _complete_tokenizer(partial, origin)
+        _refuse_unusable(TextTokenizer, partial, origin)
     except InputError:
         if revision is None or not _has_begun(partial):
             shutil.rmtree(partial, ignore_errors=True)
@@ -115,7 +128,9 @@ def _link_local(source: Path, partial: Path, folder: Path) -> None:
             f"{source}: no such folder: correct `checkpoint` in the config; a hub id needs its"
             " `revision` beside it"
         )
-    for name in _select_files([path.name for path in source.iterdir()], str(source)):
+    names = _select_files([path.name for path in source.iterdir()], str(source))
+    read_model_config(source)
+    for name in names:
         (partial / name).unlink(missing_ok=True)
         (partial / name).symlink_to(source / name)
 
@@ -132,6 +147,11 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
         tree = HfApi().list_repo_tree(checkpoint, revision=revision, recursive=True)
         files = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
         wanted = _select_files(files, origin)
+        # What the model is comes first: weights that no adapter opens are not worth their time.
+        snapshot_download(
+            checkpoint, revision=revision, local_dir=partial, allow_patterns=["config.json"]
+        )
+        _refuse_unusable(read_model_config, partial, origin)
         snapshot_download(checkpoint, revision=revision, local_dir=partial, allow_patterns=wanted)
     except (OSError, ValueError, HTTPError) as error:
         lines = [line for line in str(error).splitlines() if line]
@@ -163,6 +183,8 @@ def _select_files(names: Iterable[str], origin: str) -> list[str]:
         tokenizer = ["tokenizer.json"]
     elif names >= {"vocab.json", "merges.txt"}:
         tokenizer = ["vocab.json", "merges.txt"]
+    elif "spiece.model" in names:
+        raise InputError(f"{origin}: has spiece.model, but no tokenizer.json: {_CONVERSION}")
     else:
         raise _missing(origin, "tokenizer.json, nor vocab.json with merges.txt")
     for weights in _WEIGHTS:
@@ -213,6 +235,14 @@ def _complete_tokenizer(folder: Path, origin: str) -> None:
             f"{origin}: vocab.json and merges.txt make no tokenizer ({error}): fetch them again"
         ) from error
     tokenizer.backend_tokenizer.save(str(target))
+
+
+def _refuse_unusable(read: Callable[[Path], object], folder: Path, origin: str) -> None:
+    """Read a part of a checkpoint as jobs will, so that none waits for what it could not use."""
+    try:
+        read(folder)
+    except InputError as error:
+        raise InputError(str(error).replace(f"{folder}/", f"{origin}: ")) from error
 
 
 def digest_folder(folder: str | Path, cache: str | Path) -> str | None:

@@ -149,7 +149,7 @@ def token_foreground(relevance: np.ndarray) -> tuple[np.ndarray, bool]:
     return binarize(shares[None])[0], False
 
 
-def text_truth(words: list[int], phrase_words: list[int]) -> np.ndarray:
+def text_truth(words: list[str], phrase_words: list[str]) -> np.ndarray:
     """Word tokens of a caption that the published evaluation takes for a phrase, (n_words,)."""
     start, stop = first_mention(words, phrase_words)
     positions = np.arange(len(words))

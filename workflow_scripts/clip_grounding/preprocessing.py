@@ -50,7 +50,7 @@ class ImagePreprocessor:
     Raises
     ------
     InputError
-        It makes images of another size than the model takes.
+        It makes images of another size than the model takes, or cuts their rims off.
     """
 
     def __init__(self, folder: str | Path):
@@ -60,13 +60,30 @@ class ImagePreprocessor:
         name = "CLIP" if config.family == "clip" else "Siglip"
         processor = getattr(transformers, f"{name}ImageProcessorPil")
         self._process = processor.from_pretrained(folder, local_files_only=True)
+        size = config.image_size
         shape = self(np.zeros((2, 2, 3), np.uint8)).shape
-        if shape != (3, config.image_size, config.image_size):
+        if shape != (3, size, size):
             raise InputError(
-                f"{folder}: preprocessor_config.json makes images of shape {shape}, config.json"
-                f" says that the model takes {config.image_size} x {config.image_size}: the files"
-                " are not of one checkpoint; fetch it again"
+                f"{folder}: preprocessor_config.json makes images of {shape[1]} x {shape[2]} pixels"
+                f" (size, crop_size), but the model takes {size} x {size} (vision_config.image_size"
+                " in config.json): the files are not of one checkpoint; fetch it again or correct"
+                " the size"
             )
+        if self._cuts_rims(size):
+            raise InputError(
+                f"{folder}: preprocessor_config.json cuts off the image's rims, so that maps would"
+                f" be placed wrongly on the image: set its size to the {size} pixels of its"
+                " crop_size"
+            )
+
+    def _cuts_rims(self, size: int) -> bool:
+        """Tell whether a ramp from black to white reaches the model without its ends."""
+        ramp = np.linspace(0, 255, 2 * size)
+        ramp = np.repeat((ramp[:, None, None] + ramp[:, None]) / 2, 3, axis=2).astype(np.uint8)
+        black, white = (self(np.full_like(ramp, value))[0] for value in (0, 255))
+        seen = (self(ramp)[0] - black) / (white - black)
+        rim = 0.5 / size + 0.01  # half a pixel, and what rounding adds
+        return seen[0, 0] > rim or seen[-1, -1] < 1 - rim
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Turn uint8 RGB of shape (height, width, 3) into float32 of shape (3, size, size)."""

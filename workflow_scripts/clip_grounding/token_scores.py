@@ -85,7 +85,7 @@ class Caption:
 
     Attributes
     ----------
-    words : list of int
+    words : list of str
         All word tokens of the text.
     starts, ends : ndarray, shape (n_tokens,)
         Character spans of those within the context length.
@@ -99,7 +99,7 @@ class Caption:
         By phrase: its region's share of the image.
     """
 
-    words: list[int]
+    words: list[str]
     starts: np.ndarray
     ends: np.ndarray
     is_complete: bool
@@ -160,7 +160,9 @@ def read_captions(
         tokens, words = tokenizer(text), tokenizer.words(text)
         poster_truths, strict_truths, region_areas = {}, {}, {}
         for row in own.itertuples():
-            poster_truths[row.phrase] = poster.text_truth(words, tokenizer.words(row.utterance))
+            poster_truths[row.phrase] = poster.text_truth(
+                words, tokenizer.phrase_words(row.utterance)
+            )
             strict_truths[row.phrase] = strict.overlapping_tokens(
                 tokens.starts, tokens.ends, row.char_start, row.char_end
             )

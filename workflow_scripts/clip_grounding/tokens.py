@@ -11,6 +11,8 @@ from tokenizers import Regex, Tokenizer, normalizers, processors
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_model_config
 
+_SPACE = "▁"  # as which sentencepiece writes a space
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -21,7 +23,8 @@ class Tokens:
     ids : ndarray, shape (n_tokens,)
         The word tokens between the specials of the model's family, not padded.
     starts, ends : ndarray, shape (n_words,)
-        Character span of each word token in the text.
+        Character span of each word token in the text. The spaces between words belong to none; a
+        token that stands for a space alone has an empty span.
     complete : bool
         False where the text did not fit the context length and was cut.
     first : int
@@ -74,11 +77,18 @@ class TextTokenizer:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._first = 1 if config.family == "clip" else 0
-        self._padded_length = 0
+        self._padded_length, self._unread = 0, string.whitespace
         if config.family == "siglip":
-            self.padding = _prepare_siglip(self._tokenizer, folder)
+            self.padding, self._unread = _prepare_siglip(self._tokenizer, folder)
             self._padded_length = self.context_length
-        self.end_of_text = self._tokenizer.encode("").ids[-1]
+        specials = self._tokenizer.encode("").ids
+        if len(specials) != self._first + 1:
+            raise InputError(
+                f"{path}: reads the empty text as {len(specials)} tokens, but a CLIP's tokenizer"
+                " puts a text between two (`post_processor`): save it again with transformers'"
+                " CLIPTokenizer"
+            )
+        self.end_of_text = specials[-1]
         if config.family == "clip":
             self.padding = self.end_of_text
 
@@ -86,9 +96,17 @@ class TextTokenizer:
         """Count the tokens of `text`, specials included, however many they are."""
         return len(self._tokenizer.encode(text).ids)
 
-    def words(self, text: str) -> list[int]:
-        """Give the ids of the word tokens of `text`, uncut and without specials."""
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+    def words(self, text: str) -> list[str]:
+        """Give the word tokens of `text`, uncut, without specials and without marks of spaces."""
+        tokens = self._tokenizer.encode(text, add_special_tokens=False).tokens
+        return [token.strip(_SPACE) for token in tokens]
+
+    def phrase_words(self, phrase: str) -> list[str]:
+        """Give the word tokens that `phrase` has inside a text.
+
+        After a space: SigLIP 2 reads a word in another way where no space is before it.
+        """
+        return self.words(f" {phrase}")
 
     def __call__(self, text: str) -> Tokens:
         """Tokenise `text`, cut to the context length with its end-of-text kept."""
@@ -97,12 +115,23 @@ class TextTokenizer:
         complete = len(ids) <= self.context_length
         if not complete:
             ids = np.concatenate([ids[: self.context_length - 1], ids[-1:]])
+        words = slice(self._first, len(ids) - 1)
         spans = [
-            _without_space(text, start, end)
-            for start, end in encoding.offsets[self._first : len(ids) - 1]
+            self._span(text, token, *offsets)
+            for token, offsets in zip(encoding.tokens[words], encoding.offsets[words], strict=True)
         ]
         spans = np.array(spans, dtype=np.int32).reshape(-1, 2)
         return Tokens(ids, spans[:, 0], spans[:, 1], complete, self._first)
+
+    def _span(self, text: str, token: str, start: int, end: int) -> tuple[int, int]:
+        """Leave out what sentencepiece counts to a token beside what the token reads."""
+        if not token.strip(_SPACE):
+            return start, start
+        while start < end and text[start] in self._unread:
+            start += 1
+        while start < end and text[end - 1] in self._unread:
+            end -= 1
+        return start, end
 
     def pad(self, texts: list[np.ndarray]) -> np.ndarray:
         """Put the ids of texts into one array, (n_texts, n_tokens), padded on the right."""
@@ -113,35 +142,36 @@ class TextTokenizer:
         return padded
 
 
-def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
-    """Leave out the space before a word, which sentencepiece counts to the word."""
-    while start < end and text[start].isspace():
-        start += 1
-    return start, end
-
-
-def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> int:
-    """Make a tokenizer read texts as SigLIP was trained to; gives the id of its padding.
+def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> tuple[int, str]:
+    """Make a tokenizer read texts as SigLIP was trained to.
 
     SigLIP lower-cases, and its first version drops punctuation. transformers does both in code
     of its own, which ``tokenizer.json`` need not repeat.
+
+    Returns
+    -------
+    padding : int
+        Its id.
+    unread : str
+        Characters between words, of which no token is made.
     """
     path = folder / "tokenizer_config.json"
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         end, padding = (_content(settings[f"{name}_token"]) for name in ("eos", "pad"))
         if settings.get("padding_side", "right") != "right":
-            raise ValueError("padding_side is not right")
+            raise ValueError("padding_side is left, but SigLIP is trained with padding behind")
         ids = [tokenizer.token_to_id(token) for token in (end, padding)]
         if None in ids:
             raise ValueError(f"tokenizer.json has no {end} or no {padding}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: not the settings of a SigLIP tokenizer, with eos_token and pad_token"
-            f" ({error!r}): fetch the checkpoint again"
+            f"{path}: not the settings of a SigLIP tokenizer, with eos_token, pad_token and"
+            f" padding_side: right ({error!r}): fetch the checkpoint again, or correct the file"
         ) from error
-    steps = [normalizers.Lowercase()]
+    steps, unread = [normalizers.Lowercase()], string.whitespace
     if settings.get("tokenizer_class", "").startswith("SiglipTokenizer"):
+        unread += string.punctuation
         punctuation = "".join(f"\\{character}" for character in string.punctuation)
         steps += [
             normalizers.Replace(Regex(f"[{punctuation}]"), ""),
@@ -154,7 +184,7 @@ def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> int:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"$A {end}", pair=f"$A {end} $B {end}", special_tokens=[(end, ids[0])]
     )
-    return ids[1]
+    return ids[1], unread
 
 
 def _content(token: str | dict) -> str:
@@ -162,7 +192,7 @@ def _content(token: str | dict) -> str:
     return token["content"] if isinstance(token, dict) else token
 
 
-def first_mention(words: list[int], phrase_words: list[int]) -> tuple[int, int]:
+def first_mention(words: list[str], phrase_words: list[str]) -> tuple[int, int]:
     """Find the token span that the published evaluation takes for a phrase of a caption.
 
     It runs from the first place in the caption of the phrase's first token to the first
@@ -171,7 +201,7 @@ def first_mention(words: list[int], phrase_words: list[int]) -> tuple[int, int]:
 
     Parameters
     ----------
-    words, phrase_words : list of int
+    words, phrase_words : list of str
         Word tokens of the caption and of the phrase.
 
     Returns

@@ -108,14 +108,14 @@ def correct_image_to_text(
     captions = read_captions(phrases, narratives, masks, tokenizer)
     rows = relevance.merge(phrases, on=["narrative", "phrase", "image_id"], validate="many_to_one")
     scores = [
-        _token_steps(captions[row.narrative], row, tokenizer.words(row.utterance))
+        _token_steps(captions[row.narrative], row, tokenizer.phrase_words(row.utterance))
         for row in rows.itertuples()
     ]
     if scores:
         yield _frame(rows, "image_to_text", scores)
 
 
-def _token_steps(caption, row, phrase_words: list[int]) -> list[float]:
+def _token_steps(caption, row, phrase_words: list[str]) -> list[float]:
     steps = [np.nan] * 5
     final = np.nan
     if caption.exclude_strictly(row) is None:

@@ -10,14 +10,17 @@ from clip_grounding.models.pools import BlockPool
 from clip_grounding.models.towers import Clip, Tower
 
 
-def open_clip(model: nn.Module) -> Clip:
-    """Open a transformers ``CLIPModel``, or another model that is built like it."""
+def open_clip(model: nn.Module, end_of_text: int) -> Clip:
+    """Open a transformers ``CLIPModel``, or another model that is built like it.
+
+    Parameters
+    ----------
+    model : CLIPModel or MetaClip2Model
+    end_of_text : int
+        Id of the tokenizer's end-of-text.
+    """
     vision, text = model.vision_model, model.text_model
     side = vision.config.image_size // vision.config.patch_size
-    end_of_text = text.config.eos_token_id
-    if end_of_text == 2 and model.config.model_type == "clip":
-        # Configs from before the id was corrected: the end is the highest id.
-        end_of_text = text.config.vocab_size - 1
 
     def image_rows(pixels: Tensor) -> Tensor:
         return torch.zeros(len(pixels), dtype=torch.int64, device=pixels.device)

@@ -1,13 +1,14 @@
 """Load a checkpoint folder with the adapter of its family, and prove that it fits.
 
-Whatever an adapter assumes of a model, its embeddings of a probe input must be those of the
-model's own forward pass.
+Whatever an adapter assumes of a model and its tokenizer, the embeddings of a probe input must be
+those of the model's own forward pass.
 """
 
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.clip import open_clip
@@ -17,6 +18,7 @@ from clip_grounding.models.towers import Clip, with_precision
 from clip_grounding.tokens import TextTokenizer
 
 PROBE_TOLERANCE = 1e-4
+PROBE_TEXTS = ("a star", "there is a red star on the sand, and two dogs in front of the trees")
 
 
 def load_model(folder: str | Path, device: torch.device, precision: str = "float32") -> Clip:
@@ -30,11 +32,12 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
     ------
     InputError
         The folder holds no model of a family of `FAMILIES`, or one whose towers are built in
-        another way than its adapter opens them; or half precision is asked for without a GPU.
+        another way than its adapter opens them, or whose tokenizer is of another model; or half
+        precision is asked for without a GPU.
     """
     if precision != "float32" and device.type == "cpu":
         raise InputError(f"precision: {precision} is for GPUs, and this job has none: use float32")
-    config = read_model_config(folder)
+    read_model_config(folder)  # refuses what no adapter opens
     from transformers import AutoModel
 
     try:
@@ -50,12 +53,10 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
             " towers is needed; fetch it again or correct `checkpoint`"
         )
     model = model.to(device).eval().requires_grad_(False)
-    specials = ()
-    if config.family == "siglip":
-        tokenizer = TextTokenizer(folder)
-        specials = tokenizer.end_of_text, tokenizer.padding
-    clip = open_model(model, *specials)
-    _compare_with_stock(clip, model, folder)
+    tokenizer = TextTokenizer(folder)
+    _refuse_other_tokenizer(model, tokenizer, folder)
+    clip = open_model(model, tokenizer.end_of_text, tokenizer.padding)
+    _compare_with_stock(clip, model, tokenizer, folder)
     return with_precision(clip, getattr(torch, precision))
 
 
@@ -68,23 +69,49 @@ def open_model(
     ----------
     model : Module
     end_of_text, padding : int, optional
-        Ids of the tokenizer's specials. SigLIP needs them, since its configs do not tell; its
-        first version has one id for both, the config's ``pad_token_id``, the default here.
+        Ids of the tokenizer's specials. Without them they are those of the model's config, which
+        only models made for tests have right: CLIP's old ones say 2, SigLIP's nothing.
     """
-    if FAMILIES[model.config.model_type] == "clip":
-        return open_clip(model)
     config = model.config.text_config
-    if end_of_text is None or padding is None:
-        end_of_text = padding = config.pad_token_id
+    if end_of_text is None:
+        end_of_text, padding = config.eos_token_id, config.pad_token_id
+    if FAMILIES[model.config.model_type] == "clip":
+        return open_clip(model, end_of_text)
     return open_siglip(model, end_of_text, padding)
 
 
+def _refuse_other_tokenizer(model: nn.Module, tokenizer: TextTokenizer, folder) -> None:
+    """Refuse a tokenizer whose ids are not the model's, where the model's config tells them."""
+    config = model.config.text_config
+    ids = np.concatenate([tokenizer(text).ids for text in PROBE_TEXTS])
+    if max(ids.max(), tokenizer.padding) >= config.vocab_size:
+        raise InputError(
+            f"{folder}: tokenizer.json gives ids up to {ids.max()}, config.json says that the model"
+            f" has {config.vocab_size} (text_config.vocab_size): the files are not of one"
+            " checkpoint; fetch it again"
+        )
+    # SigLIP's configs do not tell; a CLIP of the time when all said 2 pools the highest id.
+    tells = FAMILIES[model.config.model_type] == "clip"
+    if model.config.model_type == "clip" and config.eos_token_id == 2:
+        tells = False
+    if tells and config.eos_token_id != tokenizer.end_of_text:
+        raise InputError(
+            f"{folder}: tokenizer.json ends a text with id {tokenizer.end_of_text}, but the model"
+            f" pools {config.eos_token_id} (text_config.eos_token_id in config.json): the files are"
+            " not of one checkpoint; fetch it again or correct the id"
+        )
+
+
 @torch.no_grad()
-def _compare_with_stock(clip: Clip, model: nn.Module, folder: str | Path) -> None:
+def _compare_with_stock(
+    clip: Clip, model: nn.Module, tokenizer: TextTokenizer, folder: str | Path
+) -> None:
     """Refuse a model whose embeddings differ from those of its own forward pass."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randn(2, 3, clip.image_size, clip.image_size, generator=generator)
-    pixels, ids = pixels.to(clip.device), _probe_texts(model, generator).to(clip.device)
+    pixels = pixels.to(clip.device)
+    ids = tokenizer.pad([tokenizer(text).ids for text in PROBE_TEXTS])
+    ids = torch.from_numpy(ids).to(clip.device)
     stock = model(input_ids=ids, pixel_values=pixels)
     for name, ours, theirs in (
         ("image", clip.embed(clip.image, pixels), stock.image_embeds),
@@ -94,20 +121,6 @@ def _compare_with_stock(clip: Clip, model: nn.Module, folder: str | Path) -> Non
         if not difference <= PROBE_TOLERANCE:
             raise InputError(
                 f"{folder}: the {name} tower, run block by block, differs from the model's own "
-                f"forward pass by {difference:.2g}: this architecture is not supported"
+                f"forward pass by {difference:.2g}: this architecture is not supported; give"
+                " another `checkpoint`"
             )
-
-
-def _probe_texts(model: nn.Module, generator: torch.Generator) -> Tensor:
-    """Two texts of random ids: for CLIP they end at different places."""
-    config = model.config.text_config
-    if FAMILIES[model.config.model_type] != "clip":
-        shape = 2, config.max_position_embeddings
-        return torch.randint(0, config.vocab_size, shape, generator=generator)
-    end = config.eos_token_id
-    if end == 2 and model.config.model_type == "clip":
-        end = config.vocab_size - 1
-    ids = torch.randint(0, config.vocab_size - 1, (2, 8), generator=generator)
-    ids[ids == end] = 0
-    ids[0, 5], ids[1, -1] = end, end
-    return ids
