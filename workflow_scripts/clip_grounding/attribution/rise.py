@@ -94,10 +94,9 @@ def rise(
 def _masked_images(clip, tower, pixels, masks, cells, keep, seed):
     """Yield the embeddings under each mask, and each token's visibility (n, n_tokens)."""
     n_special = int((~tower.content(pixels[:1])).sum())
-    patch = clip.image_size // clip.grid[0]
     for mask in pixel_masks(masks, cells, keep, seed, clip.image_size):
         mask = torch.from_numpy(mask).to(pixels)
-        visibility = F.avg_pool2d(mask[None, None], patch).flatten()
+        visibility = F.avg_pool2d(mask[None, None], clip.patch_size).flatten()
         visibility = F.pad(visibility, (n_special, 0)).expand(len(pixels), -1)
         yield clip.embed(tower, pixels * mask), visibility
 

@@ -67,5 +67,6 @@ def open_clip(model: nn.Module, end_of_text: int) -> Clip:
         logit_bias=0.0,
         grid=(side, side),
         image_size=vision.config.image_size,
+        patch_size=vision.config.patch_size,
         device=model.logit_scale.device,
     )

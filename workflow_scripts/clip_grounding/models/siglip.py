@@ -59,5 +59,6 @@ def open_siglip(model: nn.Module, end_of_text: int, padding: int) -> Clip:
         logit_bias=model.logit_bias.item(),
         grid=(side, side),
         image_size=vision.config.image_size,
+        patch_size=vision.config.patch_size,
         device=model.logit_scale.device,
     )

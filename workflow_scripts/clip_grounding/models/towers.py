@@ -133,8 +133,8 @@ class Clip:
         ``logit_bias``: the logit of CLIP's softmax or of SigLIP's sigmoid.
     grid : tuple of int
         Rows and columns of the image tower's patches.
-    image_size : int
-        Pixels of a side of the input.
+    image_size, patch_size : int
+        Pixels of a side of the input, and of a patch.
     device : torch.device
     """
 
@@ -144,6 +144,7 @@ class Clip:
     logit_bias: float
     grid: tuple[int, int]
     image_size: int
+    patch_size: int
     device: torch.device
 
     @torch.no_grad()
