@@ -1,7 +1,6 @@
 """Build the gallery: choose items from the scores, and put their images and maps on a page."""
 
 import json
-from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,7 @@ from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import SELECTED_BY, choose_items
 from clip_grounding.logs import start_log
-from clip_grounding.tables import read_table
+from clip_grounding.tables import read_contenders, read_table
 
 start_log(snakemake.log[0])
 spec, files = json.loads(snakemake.params.spec), snakemake.input
@@ -31,11 +30,7 @@ items = choose_items(
 own = [("image_id", "in", items["image_id"].unique().tolist())]
 scores = read_table(files.scores, filters=own)
 phrases = phrases[phrases["image_id"].isin(items["image_id"])]
-paths = iter(files.relevance)
-relevance = [
-    (contender, pd.concat(read_table(path, filters=own) for path in islice(paths, spec["shards"])))
-    for contender in spec["contenders"]
-]
+relevance = list(read_contenders(files.relevance, spec["contenders"], spec["shards"], own))
 masks = pd.concat(read_table(path, filters=own) for path in files.masks)
 index = build_index(items, scores, phrases, narratives) | describe_look() | facts
 index["workflow"] = __version__

@@ -193,7 +193,7 @@ def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:
 
 
 def read_contenders(
-    paths: list[str], contenders: list[list[str]], n_shards: int
+    paths: list[str], contenders: list[list[str]], n_shards: int, filters: list | None = None
 ) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
     """Read the tables of contenders one by one, the shards of each put together.
 
@@ -203,6 +203,8 @@ def read_contenders(
         The shards of the first contender, then those of the second, and so on.
     contenders : list of [model, attribution, direction]
     n_shards : int
+    filters : list, optional
+        Of the rows, as for `read_table`.
 
     Yields
     ------
@@ -213,7 +215,10 @@ def read_contenders(
         raise ValueError(f"{len(paths)} files of {len(contenders)} contenders, {n_shards} shards")
     for i, contender in enumerate(contenders):
         own = paths[i * n_shards : (i + 1) * n_shards]
-        yield tuple(contender), pd.concat(map(read_table, own), ignore_index=True)
+        yield (
+            tuple(contender),
+            pd.concat([read_table(path, filters=filters) for path in own], ignore_index=True),
+        )
 
 
 def read_provenance(path: str | Path) -> dict:
