@@ -83,7 +83,7 @@ def grad_eclip(
     ):
         for gradient, value, similarity in zip(gradients, values, similarities, strict=True):
             if gradient.ndim == 4:  # of a block, with a row for every token
-                gradient = gradient[torch.arange(len(chosen)), rows[chosen]]
+                gradient = gradient[index[: len(chosen)], rows[chosen]]
             weighted = torch.einsum("nd,ntd->nt", gradient.flatten(1), value[chosen])
             relevance[pairs] += (weighted * similarity[chosen]).relu()
     return relevance

@@ -89,7 +89,7 @@ def _several_layers_row(
         row = weighted[-1]
         identity = torch.zeros_like(row)
         if pooled.residual is not None:
-            identity[torch.arange(len(chosen)), rows[chosen]] = 1
+            identity[torch.arange(len(chosen), device=rows.device), rows[chosen]] = 1
         for layer_map in reversed(weighted[:-1]):
             row = row + torch.einsum("nt,ntu->nu", row + identity, layer_map)
         relevance[pairs] = row

@@ -31,7 +31,7 @@ def rollout(clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Te
     row = pooled.attention.mean(1)
     if pooled.residual is not None:  # the probe of a pooling head is none of the tokens
         identity = torch.zeros_like(row)
-        identity[torch.arange(len(row)), rows] = 1
+        identity[torch.arange(len(row), device=rows.device), rows] = 1
         row = (row + identity) / 2
     for mean in reversed(means):
         # A row of attention sums to 1, so half of it and half the identity do, too.
