@@ -290,3 +290,16 @@ def test_a_local_model_of_no_known_family_is_refused(tmp_path):
     (problem,) = problems_of(study(["rollout"], mine=tmp_path))
     assert problem.startswith(f"models.mine.checkpoint: {tmp_path}/config.json: a siglip2 model")
     assert "fixed resolution" in problem
+
+
+def test_the_documented_study_has_every_attribution():
+    study = yaml.safe_load((ROOT / "docs/all-methods.yaml").read_text())
+    assert study == {"evaluate": {"attributions": list(SETTINGS["attributions"])}}
+
+
+def test_the_methods_and_their_scores_are_documented():
+    text = (ROOT / "docs/methods.md").read_text()
+    for name, entry in SETTINGS["attributions"].items():
+        directions = len(entry.get("directions", ("text_to_image", "image_to_text")))
+        assert text.count(f"| `{entry['kind']}` | ") >= 1
+        assert text.count(f"\n| `{name}` | ") >= directions
