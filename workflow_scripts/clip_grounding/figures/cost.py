@@ -153,7 +153,7 @@ def _name_points(figure: Figure, axes: Axes, named: pd.DataFrame, top: float) ->
         room = 72 * (across - _NAMES - _MARGIN)
         name = shorten(f"{point.model}, {point.attribution}", room, _SMALL)
         add_text(figure, _NAMES, y, name, fontsize=_SMALL)
-        numbers = f"{point.mean:.3f}, {point.seconds_per_map:.3g} s"
+        numbers = f"{point.mean:.3f}, {_duration(point.seconds_per_map)}"
         if not np.isnan(point.peak_mb):
             numbers += f", {point.peak_mb:,.0f} MB"
         add_text(figure, _NAMES, y + 0.105, numbers, fontsize=_SMALL, color=FAINT)
@@ -169,3 +169,7 @@ def _say_what_is_missing(
         notes.append(f"{n_unknown} not drawn: cost not known")
     if notes:
         add_text(figure, _LEFT + 0.9, top - 0.1, "; ".join(notes), fontsize=_SMALL, color=INK)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 0.1 else f"{1000 * seconds:.3g} ms"
