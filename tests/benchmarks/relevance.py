@@ -99,7 +99,7 @@ class Bench:
         """Bare passes of the distinct texts, sorted by length and without padding to 77."""
         ids = sorted((self.explainer.tokenizer(text).ids for text in self.texts), key=len)
         for batch in make_batches(ids, 32):
-            self.stock.get_text_features(input_ids=self.explainer._pad(batch))
+            self.stock.get_text_features(input_ids=self.explainer._ids(batch))
 
     def targets(self, phrases: int) -> list[torch.Tensor]:
         """Text embeddings for each image: so many phrases and the null prompt."""
