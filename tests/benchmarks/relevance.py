@@ -110,7 +110,7 @@ class Bench:
     def ids(self, text: str) -> torch.Tensor:
         """Token ids padded to the whole context, as the published code has them."""
         own = torch.from_numpy(self.explainer.tokenizer(text).ids)
-        padded = torch.full((77,), self.explainer.clip.end_of_text)
+        padded = torch.full((77,), self.explainer.tokenizer.end_of_text)
         padded[: len(own)] = own
         return padded
 
