@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clip_grounding.poster import interpolate, linear_weights
-from clip_grounding.preprocessing import square_padding
-from clip_grounding.ranking import (
+from clip_grounding.histogram_metrics import (
     N_FINE,
     average_precision,
     best_iou,
@@ -19,6 +17,8 @@ from clip_grounding.ranking import (
     iou_curve,
     otsu_iou,
 )
+from clip_grounding.poster import interpolate, linear_weights
+from clip_grounding.preprocessing import square_padding
 from clip_grounding.thresholds import otsu_thresholds
 
 METRICS = ("ap", "iou", "best_iou", "pointing", "mass", "area")

@@ -3,7 +3,8 @@
 The histograms split the map's range into `N_FINE` equal bins, sixteen to each of Otsu's
 256. Values of one bin count as tied, which is what the binning costs: on heavy-tailed maps at
 full resolution, average precision differs from that of the exact ranking by 1e-4 in the mean
-and by less than 1e-2 at worst (tests/unit/test_ranking.py checks it against scikit-learn).
+and by less than 1e-2 at worst (tests/unit/test_histogram_metrics.py checks it against
+scikit-learn).
 Otsu's threshold is a bin centre of the 256, hence an edge of the fine bins, so the IoU at it
 loses nothing.
 """

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from skimage.filters import threshold_otsu
 from sklearn.metrics import average_precision_score
 
-from clip_grounding.ranking import N_FINE, average_precision, best_iou, fine_bins, otsu_iou
+from clip_grounding.histogram_metrics import (
+    N_FINE,
+    average_precision,
+    best_iou,
+    fine_bins,
+    otsu_iou,
+)
 from clip_grounding.strict import upsample_to_image
 
 
