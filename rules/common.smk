@@ -304,6 +304,22 @@ def contender_files(stage, dataset, contenders):
     ]
 
 
+def cost_files(wildcards):
+    """The relevance jobs' benchmark files, of the contenders that have them for all shards.
+
+    Where maps are there and their benchmark file is not, its job must not run again for it.
+    """
+    files = []
+    for contender in explained_of(wildcards.dataset):
+        relevance = contender_files("relevance", wildcards.dataset, [contender])
+        folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(contender)}"
+        costs = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
+        pairs = zip(costs, relevance, strict=True)
+        if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
+            files += costs
+    return files
+
+
 def steps_spec(wildcards):
     """Settings of a summary over contenders' files, listed as `contender_files` lists them."""
     return spec_of(

@@ -19,22 +19,6 @@ def first_explained(dataset):
     return {"model": model, "attribution": attribution}
 
 
-def cost_files(wildcards):
-    """The relevance jobs' benchmark files, of the contenders that have them for all shards.
-
-    Where maps are there and their benchmark file is not, its job must not run again for it.
-    """
-    files = []
-    for contender in explained_of(wildcards.dataset):
-        relevance = contender_files("relevance", wildcards.dataset, [contender])
-        folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(contender)}"
-        costs = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
-        pairs = zip(costs, relevance, strict=True)
-        if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
-            files += costs
-    return files
-
-
 def bars_spec(wildcards):
     models, attributions = zip(*explained_pairs(wildcards.dataset), strict=True)
     return spec_of(

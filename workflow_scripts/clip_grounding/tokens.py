@@ -27,15 +27,12 @@ class Tokens:
         token that stands for a space alone has an empty span.
     complete : bool
         False where the text did not fit the context length and was cut.
-    first : int
-        Position of the first word token in `ids`.
     """
 
     ids: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
     complete: bool
-    first: int
 
 
 class TextTokenizer:
@@ -121,7 +118,7 @@ class TextTokenizer:
             for token, offsets in zip(encoding.tokens[words], encoding.offsets[words], strict=True)
         ]
         spans = np.array(spans, dtype=np.int32).reshape(-1, 2)
-        return Tokens(ids, spans[:, 0], spans[:, 1], complete, self._first)
+        return Tokens(ids, spans[:, 0], spans[:, 1], complete)
 
     def _span(self, text: str, token: str, start: int, end: int) -> tuple[int, int]:
         """Leave out what sentencepiece counts to a token beside what the token reads."""

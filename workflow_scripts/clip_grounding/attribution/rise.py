@@ -3,7 +3,7 @@
 A place's relevance is the mean similarity over the masks, weighted by how visible the place is
 in each, less the mean over all masks: positive where seeing it helps. The paper (eq. 6)
 divides by the expected visibility instead of the actual one: for a similarity that is far from
-zero, as CLIP's is, that leaves noise larger than the signal.
+zero, as CLIP's is, that leaves noise in proportion to it.
 """
 
 from collections.abc import Iterator
