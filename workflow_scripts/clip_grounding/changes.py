@@ -45,7 +45,7 @@ def _causes(reason: str) -> Iterator[str]:
             [json.loads(ast.literal_eval(text)) for text in _TEXT.findall(part)]
             for part in changed.groups()
         )
-        yield from _explain_params(before, now)
+        yield from explain_params(before, now)
     elif "Input files updated by another job" in reason:
         yield "what it reads is made again by a job above"
     elif "Missing output files" in reason:
@@ -56,7 +56,7 @@ def _causes(reason: str) -> Iterator[str]:
         yield reason or "Snakemake gives no reason"
 
 
-def _explain_params(before: list[dict], now: list[dict]) -> Iterator[str]:
+def explain_params(before: list[dict], now: list[dict]) -> Iterator[str]:
     """Compare a job's code and settings; each is the only one of its kind in its list."""
     for is_code in (True, False):
         old, new = (
