@@ -70,14 +70,7 @@ def remember():
         workflow.persistence._clear_cache()
         return
     by_path = {path: (maker, wildcards) for maker, path, wildcards in found}
-    lines = memory.find_stale(outputs, lambda path: settings_of(*by_path[path]))
-    if lines:
-        raise WorkflowError(
-            "These results were made from something else than what the settings say, and this run"
-            " was told not to make them again for it: run without --rerun-triggers, or delete them",
-            *lines[:20],
-            *([f"and {len(lines) - 20} more"] if len(lines) > 20 else []),
-        )
+    memory.refuse_stale(outputs, lambda path: settings_of(*by_path[path]))
 
 
 def guard(wildcards):
@@ -88,7 +81,9 @@ def guard(wildcards):
     try:
         remember()
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        # Snakemake would wrap another exception of an input function into its traceback.
+        logger.error(str(error))
+        raise SystemExit(1) from None
     return []
 
 

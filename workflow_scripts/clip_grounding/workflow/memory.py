@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from clip_grounding.changes import explain_params
+from clip_grounding.changes import explain_difference
 from clip_grounding.errors import InputError
 from clip_grounding.workflow.stamps import Stamps
+
+
+_SHOWN = 20
+"""Lines of a message; a setting concerns hundreds of files."""
 
 
 class Output(NamedTuple):
@@ -93,10 +97,10 @@ def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
     return lines
 
 
-def find_stale(
+def refuse_stale(
     outputs: Iterable[Output], expected: Callable[[str], tuple[str, str | None]]
-) -> list[str]:
-    """Return what outputs were made from that the settings of today do not say.
+) -> None:
+    """Refuse outputs that the settings of today would not make.
 
     For a run that was told not to make outputs again for other settings.
 
@@ -106,10 +110,10 @@ def find_stale(
     expected : callable
         Of a path, its ``spec`` and ``code`` of today.
 
-    Returns
-    -------
-    list of str
-        A line per file and difference.
+    Raises
+    ------
+    InputError
+        It names each file and what differs, with the old and the new value.
     """
     stamps, lines = Stamps(), []
     for output in outputs:
@@ -117,10 +121,15 @@ def find_stale(
         if fault or stamp is None:
             lines.append(f"{output.path} {fault}")
             continue
-        today = [text for text in expected(output.path) if text is not None]
-        made_by = [text for text in (stamp.spec, stamp.code) if text is not None]
-        lines += [f"{output.path}: {cause}" for cause in explain_params(made_by, today)]
-    return lines
+        causes = explain_difference((stamp.spec, stamp.code), expected(output.path))
+        lines += [f"{output.path}: {cause}" for cause in causes]
+    if lines:
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        raise InputError(
+            "results are not what the settings say, and this run was told not to make them again"
+            " for it: run without --rerun-triggers, or delete them\n  "
+            + "\n  ".join([*lines[:_SHOWN], *more])
+        )
 
 
 def _is_own(path: str) -> bool:
