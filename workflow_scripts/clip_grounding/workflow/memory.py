@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from clip_grounding.changes import explain_difference
 from clip_grounding.errors import InputError
 from clip_grounding.workflow.stamps import Stamps
 
@@ -130,6 +129,16 @@ def refuse_stale(
             " for it: run without --rerun-triggers, or delete them\n  "
             + "\n  ".join([*lines[:_SHOWN], *more])
         )
+
+
+def explain_difference(before, now):
+    (old, old_code), (new, new_code) = before, now
+    old, new = json.loads(old), json.loads(new)
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            yield f"{key} is {new.get(key)}, was {old.get(key)}"
+    if old_code != new_code:
+        yield f"code is {new_code}, was {old_code}"
 
 
 def _is_own(path: str) -> bool:

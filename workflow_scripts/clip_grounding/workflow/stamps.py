@@ -15,6 +15,9 @@ from pathlib import Path
 
 from clip_grounding.files import digest_files, replacing
 
+AFFECTS_OUTPUT = False
+"""No output depends on this module: an edit of it reruns nothing."""
+
 FOLDER = ".stamps"
 
 _MANIFEST = "manifest.json"
