@@ -15,9 +15,11 @@ _PROGRESS = {"tqdm.tqdm", "tqdm.auto.tqdm"}
 _CARRY_VALUES = {"StopIteration", "StopAsyncIteration", "SystemExit"}
 
 _EFFECTS = ast.Call | ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom
-_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_IMPORTS = ast.Import | ast.ImportFrom
+_COMPREHENSIONS = {ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp}
+_DEFINITIONS = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}
+_IMPORTS = {ast.Import, ast.ImportFrom}
+_VALUES = {"value", "test", "iter", "exc", "cause", "msg", "context_expr", "subject", "guard"}
+_NO_BINDING = {ast.Constant, ast.Load, ast.Store, ast.Lambda, ast.Pass, ast.Break, ast.Continue}
 
 
 class _Scope:
@@ -318,27 +320,33 @@ def _bindings(function, module) -> _Scope:
     pending = list(function.body) if isinstance(function.body, list) else [function.body]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.Name):
+        kind = node.__class__
+        if kind is ast.Name:
             if not isinstance(node.ctx, ast.Load):
                 bound.add(node.id)
-        elif isinstance(node, ast.Constant):
+        elif kind in _NO_BINDING:
             continue
-        elif isinstance(node, _IMPORTS):
+        elif kind in _IMPORTS:
             module.merge(imports, module.bind(node))
-        elif isinstance(node, ast.Global):
+        elif kind is ast.Global:
             outside.update(node.names)
-        elif isinstance(node, ast.Nonlocal):
+        elif kind is ast.Nonlocal:
             elsewhere.update(node.names)
-        elif isinstance(node, _COMPREHENSIONS):
+        elif kind in _COMPREHENSIONS:
             bound.update(
                 inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)
             )
-        elif isinstance(node, _FUNCTIONS | ast.ClassDef):
-            if not isinstance(node, ast.Lambda):
-                bound.add(node.name)
+        elif kind in _DEFINITIONS:
+            bound.add(node.name)
         else:
-            for name in ("name", "rest"):  # of an except clause or a pattern
-                if isinstance(getattr(node, name, None), str):
-                    bound.add(getattr(node, name))
-            pending.extend(ast.iter_child_nodes(node))
+            for name in node._fields:
+                if name in _VALUES and not module.has_walrus:
+                    continue  # an expression binds by := only
+                value = getattr(node, name, None)
+                if value.__class__ is list:
+                    pending += [inner for inner in value if isinstance(inner, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    pending.append(value)
+                elif isinstance(value, str) and name in ("name", "rest"):
+                    bound.add(value)  # of an except clause or a pattern
     return _Scope(bound - elsewhere, imports, outside)
