@@ -34,7 +34,7 @@ class Plain(ast.NodeTransformer):
         node.returns = None
         return node
 
-    visit_AsyncFunctionDef = visit_FunctionDef
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_arg(self, node):
         node.annotation = None

@@ -40,7 +40,8 @@ FILES = {
         "def unused():\n    return UNUSED\n"
     ),
     "clip_grounding/rows.py": (
-        "from typing import NamedTuple\n\n\nclass Row(NamedTuple):\n    a: float\n    b: int = 0\n\n"
+        "from typing import NamedTuple\n\n\nclass Row(NamedTuple):\n"
+        "    a: float\n    b: int = 0\n\n"
         "    def total(self):\n        return self.a + self.b\n"
     ),
     "clip_grounding/helpers.py": (
@@ -50,7 +51,8 @@ FILES = {
     "clip_grounding/methods/late.py": "RATE = 5\n\n\ndef late():\n    return RATE\n",
 }
 SCORING, HELPERS = "clip_grounding/scoring.py", "clip_grounding/helpers.py"
-LATE = "clip_grounding/methods/late.py"
+LATE, ROWS = "clip_grounding/methods/late.py", "clip_grounding/rows.py"
+PACKAGE = "clip_grounding/__init__.py"
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ UNSEEN = {
     "a constant's docstring": (SCORING, '"""The limit."""', '"""Its limit."""'),
     "a module's docstring": (SCORING, '"""Score."""', '"""Scores, in other words."""'),
     "a script's docstring": ("score.py", '"""Docstring."""', '"""Another."""'),
-    "the version": ("clip_grounding/__init__.py", "1.0", "2.0"),
+    "the version": (PACKAGE, "1.0", "2.0"),
     "a function that nobody calls": (HELPERS, "3 * x", "4 * x"),
     "a constant that nobody reads": (SCORING, "UNUSED = 4", "UNUSED = 5"),
     "an error's words": (SCORING, "no number: give one", "not a number"),
@@ -118,16 +120,16 @@ SEEN = {
     "the kind of an error": (SCORING, "raise InputError", "raise MemberError"),
     "a value in an error": (SCORING, ': none", 1', ': none", 2'),
     "where an error is raised": (SCORING, "x is None", "x is not None"),
-    "a method of a class": ("clip_grounding/rows.py", "self.a + self.b", "self.a - self.b"),
-    "the type of a field": ("clip_grounding/rows.py", "a: float", "a: int"),
-    "the order of fields": ("clip_grounding/rows.py", "a: float\n    b: int = 0", "b: int\n    a: int"),
+    "a method of a class": (ROWS, "self.a + self.b", "self.a - self.b"),
+    "the type of a field": (ROWS, "a: float", "a: int"),
+    "the order of fields": (ROWS, "a: float\n    b: int = 0", "b: int\n    a: int"),
     "what a progress bar goes over": (SCORING, "tqdm([x]", "tqdm([x, x]"),
     "a call in what is printed": (SCORING, 'f"scored {x}"', "x.pop()"),
     "what is printed to a file": (SCORING, "flush=True", "file=x"),
     "what an imported name stands for": (SCORING, "import numpy as np", "import torch as np"),
     "an int for a float": (HELPERS, "2 * x", "2.0 * x"),
-    "a statement that runs on import": (HELPERS, "def twice", "import numpy\nnumpy.seterr()\n\n\ndef twice"),
-    "the same in a package around": ("clip_grounding/__init__.py", "__version", "import os\nos.nice(1)\n__version"),
+    "a statement that runs on import": (HELPERS, "def twice", "import os\nos.nice(1)\n\n\ndef twice"),
+    "the same in a package around": (PACKAGE, "__version", "import os\nos.nice(1)\n__version"),
     "the same in a module that is imported and not used": (LATE, "RATE = 5", "RATE = 5\nopen('x')"),
 }  # fmt: skip
 
