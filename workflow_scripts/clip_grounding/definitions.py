@@ -121,8 +121,10 @@ class Module:
         self.imports: dict[str, str] = {}
         self.effects = Definition(self, "")
         self.imported: set[str] = set()
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        for statement in tree.body:
+        self._resolved: dict[tuple[str, ...], Reference] = {}
+        text = path.read_text(encoding="utf-8")
+        self.has_walrus = ":=" in text
+        for statement in ast.parse(text, filename=str(path)).body:
             self._add(statement)
         marks = self.definitions.get("AFFECTS_OUTPUT")
         self.is_silent = marks is not None and "= False" in ast.unparse(marks.statements[0])
@@ -191,11 +193,16 @@ class Module:
 
     def resolve(self, name: str, attributes: list[str]) -> Reference | None:
         """Return what a name of the module's stands for; None if the module binds no such name."""
-        if name in self.definitions:
-            return self._refer(self.definitions[name], name, attributes)
-        if name in self.imports:
-            return self.resolve_import(self.imports[name], attributes)
-        return None
+        if name not in self.definitions and name not in self.imports:
+            return None
+        key = (name, *attributes)
+        if key not in self._resolved:
+            self._resolved[key] = (
+                self._refer(self.definitions[name], name, attributes)
+                if name in self.definitions
+                else self.resolve_import(self.imports[name], attributes)
+            )
+        return self._resolved[key]
 
     def resolve_import(self, dotted: str, attributes: list[str]) -> Reference:
         """Return what an imported name stands for, with the attributes that are read of it."""

@@ -68,7 +68,7 @@ def reach(script: Path, roots: tuple[str, ...] = ()) -> tuple[Definition, ...]:
     start = [module.effects]
     imported = set(module.imported)
     for root in roots:
-        place, name, rest = library.find(root.split("."), script)
+        place, _, rest = library.find(root.split("."), script)
         if rest or isinstance(place, str):
             raise ValueError(f"{script}: {root} is no module or definition of the library")
         start += [place] if isinstance(place, Definition) else place.everything()

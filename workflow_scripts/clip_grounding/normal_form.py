@@ -8,6 +8,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 _DISPLAY = {"print", "warnings.warn", "sys.stderr.write", "sys.stdout.write"}
 _STREAMS = {"sys.stderr", "sys.stdout"}
@@ -15,9 +16,11 @@ _PROGRESS = {"tqdm.tqdm", "tqdm.auto.tqdm"}
 _CARRY_VALUES = {"StopIteration", "StopAsyncIteration", "SystemExit"}
 
 _EFFECTS = ast.Call | ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom
-_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_IMPORTS = ast.Import | ast.ImportFrom
+_COMPREHENSIONS = {ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp}
+_DEFINITIONS = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}
+_IMPORTS = {ast.Import, ast.ImportFrom}
+_VALUES = {"value", "test", "iter", "exc", "cause", "msg", "context_expr", "subject", "guard"}
+_NO_BINDING = {ast.Constant, ast.Load, ast.Store, ast.Lambda, ast.Pass, ast.Break, ast.Continue}
 
 
 class _Scope:
@@ -57,11 +60,7 @@ class Reader:
         self.text = "".join(self._parts)
 
     def _visit(self, node: ast.AST) -> None:
-        visit = getattr(self, f"_visit_{node.__class__.__name__}", None)
-        if visit is None:
-            self._fields(node)
-        else:
-            visit(node)
+        self._visits.get(node.__class__, Reader._fields)(self, node)
 
     def _fields(self, node: ast.AST, leave_out: tuple[str, ...] = ()) -> None:
         """Write a node with all its fields that say something."""
@@ -101,10 +100,10 @@ class Reader:
 
     # Names
 
-    def _visit_Name(self, node: ast.Name) -> None:
+    def _visit_name(self, node: ast.Name) -> None:
         self._parts.append(self._name(node.id, []))
 
-    def _visit_Attribute(self, node: ast.Attribute) -> None:
+    def _visit_attribute(self, node: ast.Attribute) -> None:
         attributes, inner = [], node
         while isinstance(inner, ast.Attribute):
             attributes.append(inner.attr)
@@ -185,7 +184,7 @@ class Reader:
             else:
                 pending[:0] = ast.iter_child_nodes(node)
 
-    def _visit_Call(self, node: ast.Call) -> None:
+    def _visit_call(self, node: ast.Call) -> None:
         reference = self._resolve_node(node.func)
         if reference is not None and reference.error:
             self._error(node, reference.error == "message")
@@ -208,7 +207,7 @@ class Reader:
             ):
                 self._visit(value)
 
-    def _visit_Raise(self, node: ast.Raise) -> None:
+    def _visit_raise(self, node: ast.Raise) -> None:
         self._parts.append("(Raise ")
         if isinstance(node.exc, ast.Call):
             called = self._called(node.exc)
@@ -223,29 +222,27 @@ class Reader:
             self._visit(node.cause)
         self._parts.append(")")
 
-    def _visit_Assert(self, node: ast.Assert) -> None:
+    def _visit_assert(self, node: ast.Assert) -> None:
         self._fields(node, ("msg",))
 
     # Imports, annotations and scopes
 
-    def _visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def _visit_import(self, node: ast.Import | ast.ImportFrom) -> None:
         for name, dotted in self._module.bind(node):
             if not self._module.is_own(dotted):
                 self._parts.append(f"(Import {name} {dotted})")
                 self.packages.add(dotted.partition(".")[0])
 
-    _visit_ImportFrom = _visit_Import
-
-    def _visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def _visit_annotated(self, node: ast.AnnAssign) -> None:
         in_class = self._depth > 0
         self._fields(node, () if in_class else ("annotation",))
 
-    def _visit_ClassDef(self, node: ast.ClassDef) -> None:
+    def _visit_class(self, node: ast.ClassDef) -> None:
         self._depth += 1
         self._fields(node)
         self._depth -= 1
 
-    def _visit_FunctionDef(self, node) -> None:
+    def _visit_function(self, node) -> None:
         decorators = getattr(node, "decorator_list", [])
         arguments = node.args
         parts = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -271,9 +268,7 @@ class Reader:
         self._depth = depth
         self._parts.append(")")
 
-    _visit_AsyncFunctionDef = _visit_Lambda = _visit_FunctionDef
-
-    def _visit_comprehension_of(self, node) -> None:
+    def _visit_comprehension(self, node) -> None:
         self._parts.append(f"({node.__class__.__name__}")
         self._visit(node.generators[0].iter)  # evaluated outside
         bound = {name for part in node.generators for name in _stored(part.target)}
@@ -286,14 +281,30 @@ class Reader:
                 self._visit(node.elt)
         self._parts.append(")")
 
-    _visit_ListComp = _visit_SetComp = _visit_comprehension_of
-    _visit_DictComp = _visit_GeneratorExp = _visit_comprehension_of
-
     @contextmanager
     def _scope(self, scope: _Scope) -> Iterator[None]:
         self._scopes.append(scope)
         yield
         self._scopes.pop()
+
+    _visits: ClassVar = {
+        ast.Name: _visit_name,
+        ast.Attribute: _visit_attribute,
+        ast.Call: _visit_call,
+        ast.Raise: _visit_raise,
+        ast.Assert: _visit_assert,
+        ast.Import: _visit_import,
+        ast.ImportFrom: _visit_import,
+        ast.AnnAssign: _visit_annotated,
+        ast.ClassDef: _visit_class,
+        ast.FunctionDef: _visit_function,
+        ast.AsyncFunctionDef: _visit_function,
+        ast.Lambda: _visit_function,
+        ast.ListComp: _visit_comprehension,
+        ast.SetComp: _visit_comprehension,
+        ast.DictComp: _visit_comprehension,
+        ast.GeneratorExp: _visit_comprehension,
+    }
 
 
 def _stored(node: ast.AST) -> Iterator[str]:
@@ -318,27 +329,33 @@ def _bindings(function, module) -> _Scope:
     pending = list(function.body) if isinstance(function.body, list) else [function.body]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.Name):
+        kind = node.__class__
+        if kind is ast.Name:
             if not isinstance(node.ctx, ast.Load):
                 bound.add(node.id)
-        elif isinstance(node, ast.Constant):
+        elif kind in _NO_BINDING:
             continue
-        elif isinstance(node, _IMPORTS):
+        elif kind in _IMPORTS:
             module.merge(imports, module.bind(node))
-        elif isinstance(node, ast.Global):
+        elif kind is ast.Global:
             outside.update(node.names)
-        elif isinstance(node, ast.Nonlocal):
+        elif kind is ast.Nonlocal:
             elsewhere.update(node.names)
-        elif isinstance(node, _COMPREHENSIONS):
+        elif kind in _COMPREHENSIONS:
             bound.update(
                 inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)
             )
-        elif isinstance(node, _FUNCTIONS | ast.ClassDef):
-            if not isinstance(node, ast.Lambda):
-                bound.add(node.name)
+        elif kind in _DEFINITIONS:
+            bound.add(node.name)
         else:
-            for name in ("name", "rest"):  # of an except clause or a pattern
-                if isinstance(getattr(node, name, None), str):
-                    bound.add(getattr(node, name))
-            pending.extend(ast.iter_child_nodes(node))
+            for name in node._fields:
+                if name in _VALUES and not module.has_walrus:
+                    continue  # an expression binds by := only
+                value = getattr(node, name, None)
+                if value.__class__ is list:
+                    pending += [inner for inner in value if isinstance(inner, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    pending.append(value)
+                elif isinstance(value, str) and name in ("name", "rest"):
+                    bound.add(value)  # of an except clause or a pattern
     return _Scope(bound - elsewhere, imports, outside)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from clip_grounding.changes import explain_params
 from clip_grounding.errors import InputError
 from clip_grounding.workflow.stamps import Stamps
 
@@ -79,7 +80,7 @@ def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
                 f" elsewhere and give its new path in the config, or delete it"
             )
         if fault or stamp is None:
-            inputs, params = [], [repr(json.dumps({"unknown": fault}))]
+            inputs, params = [], [repr(json.dumps({"unknown": f"{path} {fault}"}))]
         else:
             inputs = sorted(stamp.inputs)
             params = sorted(repr(text) for text in (stamp.code, stamp.spec) if text is not None)
@@ -120,8 +121,9 @@ def refuse_stale(
         if fault or stamp is None:
             lines.append(f"{output.path} {fault}")
             continue
-        causes = explain_difference((stamp.spec, stamp.code), expected(output.path))
-        lines += [f"{output.path}: {cause}" for cause in causes]
+        made_by = [text for text in (stamp.spec, stamp.code) if text is not None]
+        today = [text for text in expected(output.path) if text is not None]
+        lines += [f"{output.path}: {cause}" for cause in explain_params(made_by, today, Path())]
     if lines:
         more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         raise InputError(
@@ -129,16 +131,6 @@ def refuse_stale(
             " for it: run without --rerun-triggers, or delete them\n  "
             + "\n  ".join([*lines[:_SHOWN], *more])
         )
-
-
-def explain_difference(before, now):
-    (old, old_code), (new, new_code) = before, now
-    old, new = json.loads(old), json.loads(new)
-    for key in sorted({*old, *new}):
-        if old.get(key) != new.get(key):
-            yield f"{key} is {new.get(key)}, was {old.get(key)}"
-    if old_code != new_code:
-        yield f"code is {new_code}, was {old_code}"
 
 
 def _is_own(path: str) -> bool:
