@@ -80,7 +80,7 @@ def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
                 f" elsewhere and give its new path in the config, or delete it"
             )
         if fault or stamp is None:
-            inputs, params = [], [repr(json.dumps({"unknown": f"{path} {fault}"}))]
+            inputs, params = [], [repr(json.dumps({"unknown": f"its output {fault}"}))]
         else:
             inputs = sorted(stamp.inputs)
             params = sorted(repr(text) for text in (stamp.code, stamp.spec) if text is not None)
