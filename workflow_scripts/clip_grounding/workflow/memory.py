@@ -121,9 +121,9 @@ def refuse_stale(
         if fault or stamp is None:
             lines.append(f"{output.path} {fault}")
             continue
-        made_by = [text for text in (stamp.spec, stamp.code) if text is not None]
-        today = [text for text in expected(output.path) if text is not None]
-        lines += [f"{output.path}: {cause}" for cause in explain_params(made_by, today, Path())]
+        made_by, today = {stamp.spec, stamp.code}, set(expected(output.path))
+        causes = explain_params(sorted(made_by - today), sorted(today - made_by), Path())
+        lines += [f"{output.path}: {cause}" for cause in causes]
     if lines:
         more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         raise InputError(
