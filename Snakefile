@@ -45,3 +45,6 @@ rule all:
         figures_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
         f"results/{CONFIG['dataset']}/gallery/index.html",
+
+
+include: "rules/memory.smk"

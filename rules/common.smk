@@ -4,7 +4,7 @@ A rule's `spec` is one string of canonical JSON with exactly the settings that i
 depends on, so that changing a setting reruns what it concerns and nothing else. Settings
 that change how a job runs but not what it makes (device, batch_size, threads) are not in
 it; scripts read those from `snakemake.config`. A rule's `code` is the fingerprint of its
-script and of the library modules behind it. Downloads have none: they never run again for
+script and of what of the library it can reach. Downloads have none: they never run again for
 an edit.
 """
 
@@ -22,7 +22,7 @@ from clip_grounding import published_files
 from clip_grounding.config import evaluated_models, explained_directions, validate_config
 from clip_grounding.contracts import method_of
 from clip_grounding.errors import InputError
-from clip_grounding.fingerprint import fingerprint
+from clip_grounding.fingerprint import fingerprint, record_code
 from clip_grounding.published import is_published_dataset, published_mean
 from clip_grounding.shards import list_shards
 from snakemake.exceptions import WorkflowError
@@ -68,9 +68,14 @@ def spec_of(**settings):
     return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
 
-def code_of(script, *modules):
-    """Fingerprint of what a script runs; its edit reruns the rule, a touched file does not."""
-    return fingerprint(Path(REPOSITORY, "workflow_scripts", f"{script}.py"), modules)
+def code_of(script, *roots):
+    """Fingerprint of what a script runs; its edit reruns the rule, a touched file does not.
+
+    `roots` are the modules of the library that the script finds by a setting. The run's main
+    process records what the fingerprint stands for, under results/.code.
+    """
+    path = Path(REPOSITORY, "workflow_scripts", f"{script}.py")
+    return record_code(path, roots) if workflow.is_main_process else fingerprint(path, roots)
 
 
 def relevance_code(wildcards):

@@ -1,7 +1,5 @@
 """Animate a narrative: its phrases' relevance maps and its image in, a frame per phrase out."""
 
-import json
-
 import pandas as pd
 
 from clip_grounding.archives import open_images
@@ -14,11 +12,11 @@ from clip_grounding.figures.animation import (
     save_animation,
 )
 from clip_grounding.figures.examples import choose_examples
-from clip_grounding.logs import start_log
 from clip_grounding.tables import read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 phrases = read_table(snakemake.input.phrases)
 narrative = spec["narrative"]
 if narrative == AUTO:
@@ -33,3 +31,4 @@ with open_images(snakemake.input.images, spec["split"]) as images:
     image = images.pixels(caption["file_name"])
 title = f"{spec['model']}, {spec['attribution']}"
 save_animation(draw_frames(image, caption["text"], grounded, title), snakemake.output.animation)
+job.finish()

@@ -1,6 +1,5 @@
 """Build the gallery: choose items from the scores, and put their images and maps on a page."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +11,11 @@ from clip_grounding.gallery.index import build_index
 from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import SELECTED_BY, choose_items
-from clip_grounding.logs import start_log
 from clip_grounding.tables import read_contenders, read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec, files = json.loads(snakemake.params.spec), snakemake.input
+job = start_job(snakemake)
+spec, files = job.spec, snakemake.input
 phrases, narratives = read_table(files.phrases), read_table(files.narratives)
 chosen_by = read_table(files.scores, columns=SELECTED_BY, categories=True)
 facts = {name: spec[name] for name in ("dataset", "strategy", "seed")}
@@ -38,3 +37,4 @@ with open_images(files.images, spec["split"]) as images:
     packed = pack_items(items, phrases, relevance, spec["seed"])
     gathered = gather_images(items, packed, narratives, masks, images.image)
     write_page(Path(snakemake.output.page), Path(snakemake.output.files), index, gathered)
+job.finish()

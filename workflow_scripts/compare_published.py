@@ -1,14 +1,12 @@
 """Compare our poster scores with the published ones, phrase by phrase."""
 
-import json
-
 from clip_grounding.agreement import compare_with_published
 from clip_grounding.files import replacing
-from clip_grounding.logs import start_log
 from clip_grounding.tables import read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 agreement, worst = compare_with_published(
     read_table(snakemake.input.scores),
     read_table(snakemake.input.phrases),
@@ -19,3 +17,4 @@ agreement, worst = compare_with_published(
 for table, path in ((agreement, snakemake.output.agreement), (worst, snakemake.output.worst)):
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")
+job.finish()

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from clip_grounding.logs import start_log
 from clip_grounding.relevance import compute_relevance
-from clip_grounding.tables import RELEVANCE, read_shard, read_table, write_table
+from clip_grounding.tables import RELEVANCE, read_shard, read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 manifest = json.loads(Path(snakemake.input.checkpoint).read_text())
 
 frames = compute_relevance(
@@ -25,9 +25,11 @@ frames = compute_relevance(
     batch_size=snakemake.resources.batch_size,
     threads=snakemake.threads,
 )
-facts = {
-    **spec,
-    "checkpoint": manifest["checkpoint"],
-    "revision": manifest["revision"],
-}
-write_table(snakemake.output.relevance, frames, RELEVANCE[spec["direction"]], facts)
+job.write_table(
+    snakemake.output.relevance,
+    frames,
+    RELEVANCE[spec["direction"]],
+    checkpoint=manifest["checkpoint"],
+    revision=manifest["revision"],
+)
+job.finish()

@@ -1,14 +1,13 @@
 """Bring a shard's images: of few images these alone are fetched, else the zip of all, once."""
 
-import json
 from pathlib import Path
 
 from clip_grounding.downloads.sources import bring_source
 from clip_grounding.layout import image_members
-from clip_grounding.logs import start_log
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 path = Path(snakemake.output.file)
 
 # How the images come is no part of what they are: `max_images` is not in the spec.
@@ -16,3 +15,4 @@ image_count = snakemake.config["datasets"][snakemake.wildcards.dataset]["image_c
 are_few = 2 * (snakemake.config["max_images"] or image_count) <= image_count
 members = image_members(snakemake.input.panoptic, spec["split"], spec["span"]) if are_few else None
 bring_source(spec["url"], path, path.parent.parent, spec["size"], spec["sha256"], members)
+job.finish()

@@ -1,15 +1,15 @@
 """Bring a published file of a dataset to its place, whole or what is needed of it."""
 
-import json
 from pathlib import Path
 
 from clip_grounding.downloads.sources import bring_source
 from clip_grounding.layout import panoptic_members
-from clip_grounding.logs import start_log
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 path = Path(snakemake.output.file)
 
 members = panoptic_members(spec["split"]) if "split" in spec else None
 bring_source(spec["url"], path, path.parent, spec["size"], spec["sha256"], members)
+job.finish()

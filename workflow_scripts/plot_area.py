@@ -1,15 +1,13 @@
 """Draw scores against region area: the scores of one model and the baselines in, curves out."""
 
-import json
-
 from clip_grounding.figures.area import average_by_area, draw_area
 from clip_grounding.figures.style import save_figure
-from clip_grounding.logs import start_log
 from clip_grounding.paired import CONTENDER, METRICS
 from clip_grounding.tables import KEYS, read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 model, attribution, bootstrap = spec["model"], spec["attribution"], spec["bootstrap"]
 scores = read_table(
     snakemake.input.scores,
@@ -22,3 +20,4 @@ scores = read_table(
 curves = average_by_area(scores, model, attribution, **bootstrap, seed=spec["seed"])
 figure = draw_area(curves, model, attribution, bootstrap["confidence"])
 save_figure(figure, snakemake.output, dpi=300)
+job.finish()

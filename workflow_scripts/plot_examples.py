@@ -1,16 +1,14 @@
 """Draw the page of examples: the first shard's tables and images in, some phrases' maps out."""
 
-import json
-
 from clip_grounding.archives import open_images
 from clip_grounding.figures.examples import choose_examples, gather_examples
 from clip_grounding.figures.pages import choice_direction, draw_examples
 from clip_grounding.figures.style import save_figure
-from clip_grounding.logs import start_log
 from clip_grounding.tables import read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 directions = spec["directions"]
 scores = dict(zip(directions, map(read_table, snakemake.input.scores), strict=True))
 relevance = dict(zip(directions, snakemake.input.relevance, strict=True))
@@ -28,3 +26,4 @@ with open_images(snakemake.input.images, spec["split"]) as images:
         read_image=images.pixels,
     )
 save_figure(draw_examples(examples, directions), snakemake.output, dpi=250)
+job.finish()

@@ -1,13 +1,11 @@
 """Rasterise the phrase masks of one shard: panoptic PNGs in, one row per distinct region out."""
 
-import json
-
-from clip_grounding.logs import start_log
 from clip_grounding.masks import rasterize_masks
-from clip_grounding.tables import MASKS, read_shard, write_table
+from clip_grounding.tables import MASKS, read_shard
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 
 frames = rasterize_masks(
     narratives=read_shard(snakemake.input.narratives, spec["span"]),
@@ -15,5 +13,6 @@ frames = rasterize_masks(
     panoptic=snakemake.input.panoptic,
     split=spec["split"],
 )
-facts = {**spec, "sources": {"panoptic": snakemake.input.panoptic}}
-write_table(snakemake.output.masks, frames, MASKS, facts)
+sources = {"panoptic": snakemake.input.panoptic}
+job.write_table(snakemake.output.masks, frames, MASKS, sources=sources)
+job.finish()

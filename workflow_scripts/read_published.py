@@ -1,13 +1,11 @@
 """Read the six published files, running none of their code: one row per score."""
 
-import json
-
-from clip_grounding.logs import start_log
 from clip_grounding.published_files import PUBLISHED_SCORES
 from clip_grounding.published_run import read_published_run
-from clip_grounding.tables import write_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 scores = read_published_run(snakemake.input.files, spec["narratives"], spec["phrases"])
-write_table(snakemake.output.scores, scores, PUBLISHED_SCORES, spec)
+job.write_table(snakemake.output.scores, scores, PUBLISHED_SCORES)
+job.finish()

@@ -1,16 +1,14 @@
 """Work out from the published scores alone what the poster's number hides: table and figure."""
 
-import json
-
 from clip_grounding.figures.reanalysis import draw_scores_by_area
 from clip_grounding.figures.style import save_figure
 from clip_grounding.files import replacing
-from clip_grounding.logs import start_log
 from clip_grounding.reanalysis import hollow_table, phrase_table, scores_by_area
 from clip_grounding.tables import read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 bootstrap = {**spec["bootstrap"], "seed": spec["seed"]}
 phrases = phrase_table(read_table(snakemake.input.published))
 
@@ -19,3 +17,4 @@ with replacing(snakemake.output.table) as temporary:
 curves = scores_by_area(phrases, **bootstrap)
 figure = draw_scores_by_area(curves, bootstrap["confidence"])
 save_figure(figure, [snakemake.output.pdf, snakemake.output.png], dpi=300)
+job.finish()

@@ -1,14 +1,13 @@
 """Render a dataset of scenes in the published formats."""
 
-import json
-
-from clip_grounding.logs import start_log
 from clip_grounding.scenes.archive import write_dataset
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
+job = start_job(snakemake)
 write_dataset(
     snakemake.output.images,
     snakemake.output.panoptic,
     snakemake.output.narratives,
-    **json.loads(snakemake.params.spec),
+    **job.spec,
 )
+job.finish()

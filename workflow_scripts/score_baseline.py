@@ -1,17 +1,16 @@
 """Score a baseline on one shard under both protocols: one row per phrase."""
 
-import json
 from pathlib import Path
 
-from clip_grounding.logs import start_log
 from clip_grounding.models.config import read_model_config
 from clip_grounding.scores import SCORES, score_baseline_text_to_image
-from clip_grounding.tables import read_shard, read_table, write_table
+from clip_grounding.tables import read_shard, read_table
 from clip_grounding.token_scores import score_baseline_image_to_text
 from clip_grounding.tokens import TextTokenizer
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 kind, seed = spec["baseline"], spec["seed"]
 checkpoint = Path(snakemake.input.checkpoint).parent
 phrases = read_shard(snakemake.input.phrases, spec["span"])
@@ -25,4 +24,5 @@ else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     tokenizer = TextTokenizer(checkpoint)
     scores = score_baseline_image_to_text(kind, phrases, narratives, masks, tokenizer, seed)
-write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES, spec)
+job.write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES)
+job.finish()

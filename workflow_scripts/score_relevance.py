@@ -1,16 +1,15 @@
 """Score one shard's relevance maps under both protocols: one row per phrase and prompt."""
 
-import json
 from pathlib import Path
 
-from clip_grounding.logs import start_log
 from clip_grounding.scores import SCORES, THRESHOLDS, score_text_to_image, sum_curves
-from clip_grounding.tables import read_provenance, read_shard, read_table, write_table
+from clip_grounding.tables import read_provenance, read_shard, read_table
 from clip_grounding.token_scores import score_image_to_text
 from clip_grounding.tokens import TextTokenizer
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 relevance = read_table(snakemake.input.relevance)
 phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
@@ -21,6 +20,7 @@ else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
     scores = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, spec["seed"])
-facts = {**spec, "relevance": read_provenance(snakemake.input.relevance)}
-write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES, facts)
-write_table(snakemake.output.thresholds, sum_curves(scores), THRESHOLDS, facts)
+maps = read_provenance(snakemake.input.relevance)
+job.write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES, relevance=maps)
+job.write_table(snakemake.output.thresholds, sum_curves(scores), THRESHOLDS, relevance=maps)
+job.finish()

@@ -1,15 +1,14 @@
 """Score one shard's maps after each correction from the poster's protocol to the strict one."""
 
-import json
 from pathlib import Path
 
-from clip_grounding.logs import start_log
-from clip_grounding.tables import read_shard, read_table, write_table
+from clip_grounding.tables import read_shard, read_table
 from clip_grounding.tokens import TextTokenizer
 from clip_grounding.waterfall import WATERFALL, correct_image_to_text, correct_text_to_image
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 relevance = read_table(snakemake.input.relevance)
 phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
@@ -20,4 +19,5 @@ else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
     frames = correct_image_to_text(relevance, phrases, narratives, masks, tokenizer)
-write_table(snakemake.output.waterfall, frames, WATERFALL, spec)
+job.write_table(snakemake.output.waterfall, frames, WATERFALL)
+job.finish()

@@ -1,16 +1,14 @@
 """Average the scores of every contender, with intervals, and count what they leave out and cost."""
 
-import json
-
 from clip_grounding.costs import add_costs, count_maps, read_costs
 from clip_grounding.coverage import count_coverage
 from clip_grounding.files import replacing
-from clip_grounding.logs import start_log
 from clip_grounding.summary import add_published, summarize
 from clip_grounding.tables import read_table
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 scores = snakemake.input.scores
 summary = summarize(
     scores,
@@ -25,3 +23,4 @@ with replacing(snakemake.output.summary) as temporary:
     summary.to_csv(temporary, index=False, float_format="%.6f")
 with replacing(snakemake.output.coverage) as temporary:
     count_coverage(scores).to_csv(temporary, index=False)
+job.finish()

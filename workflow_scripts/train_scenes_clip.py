@@ -1,13 +1,12 @@
 """Train a small CLIP on freshly rendered scenes and save it as a checkpoint folder."""
 
-import json
 from pathlib import Path
 
-from clip_grounding.logs import start_log
 from clip_grounding.scenes.train import train_checkpoint
+from clip_grounding.workflow.job import start_job
 
-start_log(snakemake.log[0])
-spec = json.loads(snakemake.params.spec)
+job = start_job(snakemake)
+spec = job.spec
 train_checkpoint(
     folder=Path(snakemake.output.manifest).parent,
     image_count=spec["image_count"],
@@ -17,3 +16,4 @@ train_checkpoint(
     seed=spec["seed"],
     threads=snakemake.threads,
 )
+job.finish()

@@ -1,14 +1,14 @@
-"""Say which jobs would run and why: snakemake --dry-run ... | python workflow_scripts/why.py"""
+"""Say what would run and why: snakemake --dry-run ARGS 2>&1 | python why.py [WORKING-DIRECTORY]"""
 
 import sys
+from pathlib import Path
 
-from clip_grounding.changes import explain_plan
+from clip_grounding.changes import explain_plan, is_plan
 
 plan = sys.stdin.read()
-lines = explain_plan(plan)
-if lines:
-    print("\n".join(lines))
-elif "Nothing to be done" in plan:
-    print("nothing: every file is up to date")
-else:
+if not is_plan(plan):
     sys.exit(plan)  # an error of Snakemake's: pass it on
+lines = explain_plan(plan, Path(*sys.argv[1:]))
+if "Nothing to be done" in plan:
+    lines = ["nothing: every file is up to date", *lines]
+print("\n".join(lines))

@@ -11,7 +11,9 @@ import shutil
 
 import pytest
 from conftest import save_checkpoint
-from workflows import ROOT, copy_repository, merged
+from workflows import ROOT, copy_repository, copy_run, merged
+
+from clip_grounding.changes import explain_plan
 
 pytestmark = pytest.mark.workflow
 
@@ -28,7 +30,51 @@ FROM_RELEVANCE = {"compute_relevance"} | FROM_SCORES - {"score_baseline"}
 FROM_MASKS = FROM_RELEVANCE | {"rasterize_masks", "score_baseline"}
 LIBRARY = "workflow_scripts/clip_grounding"
 
-# name in docs/incremental.md: (file, old text, new text), the rules that rerun
+
+def move_function(root):
+    """Move `first_mention` to a file of its own, and import it from there."""
+    tokens = root / LIBRARY / "tokens.py"
+    text = tokens.read_text()
+    (function,) = re.findall(r"^def first_mention.*?(?=^\w|\Z)", text, re.MULTILINE | re.DOTALL)
+    tokens.write_text(text.replace(function, ""))
+    (root / LIBRARY / "mentions.py").write_text(f'"""Mentions."""\n\n\n{function}')
+    replace_everywhere(
+        root,
+        "from clip_grounding.tokens import first_mention",
+        "from clip_grounding import mentions",
+    )
+    replace_everywhere(root, " first_mention(words", " mentions.first_mention(words")
+
+
+def move_file(root):
+    """Move `strict.py` into a new package, under another name."""
+    package = root / LIBRARY / "metrics"
+    package.mkdir()
+    (package / "__init__.py").write_text('"""Metrics."""\n')
+    (root / LIBRARY / "strict.py").rename(package / "native.py")
+    replace_everywhere(root, "clip_grounding.strict", "clip_grounding.metrics.native")
+    replace_everywhere(
+        root,
+        "from clip_grounding import poster, strict\n",
+        "from clip_grounding import poster\nfrom clip_grounding.metrics import native as strict\n",
+    )
+    replace_everywhere(
+        root,
+        "from clip_grounding import strict\n",
+        "from clip_grounding.metrics import native as strict\n",
+    )
+
+
+def replace_everywhere(root, old, new):
+    """Replace a text in all files of the library and the scripts; it must be there."""
+    files = [path for path in (root / "workflow_scripts").rglob("*.py") if old in path.read_text()]
+    assert files, old
+    for path in files:
+        path.write_text(path.read_text().replace(old, new))
+
+
+# name in docs/incremental.md: (file, old text, new text) or a function that edits a copy of the
+# repository, and the rules that rerun
 EDITS = {
     "a comment": ((f"{LIBRARY}/strict.py", "# Not as a matrix product", "# No product"), set()),
     "a docstring": ((f"{LIBRARY}/relevance.py", "The relevance job:", "A job:"), set()),
@@ -44,9 +90,30 @@ EDITS = {
     ),
     "how intervals are computed": (
         (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
-        # the waterfall's module averages its steps too
-        {"score_waterfall", "summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
+        {"summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
         - {"collect_scores", *PICTURES, "build_gallery"},
+    ),
+    "a function that no job calls": (
+        (f"{LIBRARY}/archives.py", "def open_images(", "def unused():\n    pass\n\n\ndef open_images("),
+        set(),
+    ),
+    "a function moved to another file": (move_function, set()),
+    "a file moved or renamed": (move_file, set()),
+    "an error's words": (
+        (f"{LIBRARY}/models/config.py", "; both towers are needed", "; it takes both towers"),
+        set(),
+    ),
+    "where the poster finds a phrase in its caption": (
+        (f"{LIBRARY}/tokens.py", "phrase_words[-1]) + 1", "phrase_words[-1]) + 2"),
+        FROM_SCORES,
+    ),
+    "a new column of the masks": (
+        (f"{LIBRARY}/tables.py", '("area", pa.int64()),\n', '("area", pa.int64()),\n("a", pa.int64()),\n'),
+        FROM_MASKS,
+    ),
+    "a new column of the waterfall": (
+        (f"{LIBRARY}/waterfall.py", '("score", pa.float32())', '("score", pa.float32()), ("a", pa.int8())'),
+        {"score_waterfall", "summarize_waterfall", "plot_waterfall"},
     ),
     "an attribution's module": (
         (f"{LIBRARY}/attribution/gradient_attention.py", "mean(1)\n", "mean(dim=1)\n"),
@@ -155,10 +222,14 @@ def test_a_fresh_clone_over_the_same_results_reruns_nothing(finished, copy):
 
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edit_reruns_what_it_concerns(finished, copy, name):
-    (file, old, new), expected = EDITS[name]
-    text = (copy / file).read_text()
-    assert old in text
-    (copy / file).write_text(text.replace(old, new, 1))
+    edit, expected = EDITS[name]
+    if callable(edit):
+        edit(copy)
+    else:
+        file, old, new = edit
+        text = (copy / file).read_text()
+        assert old in text
+        (copy / file).write_text(text.replace(old, new, 1))
     assert set(finished.planned(root=copy)) == expected
 
 
@@ -191,6 +262,56 @@ def test_two_swapped_values_rerun(finished):
     assert finished.planned(*targets, config=config) == {}
     swapped = {**config, "attributions": {"a": two["b"], "b": two["a"]}}
     assert finished.planned(*targets, config=swapped) == {"compute_relevance": 2}
+
+
+VERSIONS = {
+    "transformers": {"compute_relevance"},
+    "torch": {"compute_relevance"},
+    "captum": set(),
+}
+
+
+@pytest.mark.parametrize("package", VERSIONS)
+def test_another_minor_version_reruns_the_jobs_that_use_the_package(finished, tmp_path, package):
+    """Of transformers: those that run a model, and no table but for what it reads."""
+    info = tmp_path / f"{package}-99.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 99.0\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    plan = finished.snakemake("--dry-run", environment=environment).stdout
+    lines = explain_plan(plan, finished.folder)
+    caused = {
+        rule
+        for line in lines
+        if not line.startswith(" ")
+        for rule in re.findall(r"(\w+) \(\d+ jobs?\)", line)
+    }
+    assert caused == VERSIONS[package], lines
+    if caused:
+        assert lines[0].startswith(f"{package} is 99.0, was ")
+        assert "18 rules below" in lines[1]
+
+
+def test_code_and_settings_are_named_with_what_follows_from_them(finished, copy):
+    path = copy / LIBRARY / "tokens.py"
+    path.write_text(path.read_text().replace("phrase_words[-1]) + 1", "phrase_words[-1]) + 2"))
+    config = merged(finished.config, {"gallery": {"items": 5}})
+    plan = finished.snakemake("--dry-run", root=copy, config=config).stdout
+    assert explain_plan(plan, finished.folder) == [
+        "code: `first_mention` changed: score_relevance (6 jobs), score_baseline (15 jobs),"
+        " score_waterfall (6 jobs)",
+        "  and 16 rules below (18 jobs), which read what these make",
+        "setting items is 5, was 20: build_gallery (1 job)",
+    ]
+
+
+def test_what_snakemake_has_no_record_of_is_said(finished, tmp_path):
+    run = copy_run(finished, tmp_path / "copy")
+    shutil.rmtree(run / ".snakemake")
+    lines = explain_plan(run.snakemake("--dry-run").stdout, run.folder)
+    assert any(
+        line.startswith("no complete record") and "compute_relevance" in line for line in lines
+    )
 
 
 def test_every_rule_that_makes_something_names_its_code_and_settings():

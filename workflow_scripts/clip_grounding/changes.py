@@ -1,87 +1,201 @@
-"""A plan of Snakemake's in words: which jobs would run, and which setting or function made them."""
+"""A plan of Snakemake's in words: which setting or function would make which jobs run."""
 
 import ast
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from clip_grounding.fingerprint import explain_change
+from clip_grounding.differences import describe_code, describe_settings
+from clip_grounding.fingerprint import RECORDS
 
-_JOB = re.compile(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
+UNKNOWN = '{"unknown":'
+"""How the record of an output begins that cannot be trusted, in place of its settings."""
+
+_JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
 _CHANGED = re.compile(r"before: (.*?) now: (.*?) ?(?:; [A-Z]|$)")
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'")
+_CODE = re.compile(r"[0-9a-f]{16}")
+_UNRECORDED = re.compile(
+    r"^(\d+) jobs have (\w+) provenance/metadata.*\n(Rules with .*: (.*))$", re.M
+)
+_SAID_ELSEWHERE = re.compile(
+    r"^(?:host: .*|Building DAG of jobs\.\.\.|Job stats:\n(?:.+\n)+|Reasons:\n(?:.+\n)+"
+    r"|Would remove temporary output .*"
+    r"|Some jobs were triggered by provenance information(?:.*\n)+?.*--cleanup-metadata <outfile>'\. ?"
+    r"|Rules with provenance triggered jobs: .*|This was a dry-run.*"
+    r"|Nothing to be done.*|Using profile .*|\[.*\d\d:\d\d:\d\d \d{4}\])$",
+    re.MULTILINE,
+)
+_OTHER_REASONS = {
+    "Missing output files": "no output yet",
+    "Incomplete output files": "its output is incomplete: a job was stopped while it wrote",
+    "Forced execution": "asked for (--force)",
+    "Software environment definition has changed": "another software environment",
+    "Code has changed": "another script by its time",
+}
+_MOST_FILES = 3
 
 
-def explain_plan(plan: str) -> list[str]:
-    """Say for each rule of a dry run why its jobs would run.
+@dataclass
+class _Job:
+    rule: str
+    inputs: set[str]
+    outputs: set[str]
+    causes: list[str] = field(default_factory=list)
+
+
+def is_plan(text: str) -> bool:
+    """Whether what Snakemake printed is a plan, of no job at all perhaps, and not an error."""
+    return _JOB.search(text) is not None or "Nothing to be done" in text
+
+
+def explain_plan(plan: str, folder: Path = Path()) -> list[str]:
+    """Say for each cause which jobs of a dry run it makes run, and what follows from them.
 
     Parameters
     ----------
     plan : str
         What ``snakemake --dry-run`` prints.
+    folder : Path
+        The run's working directory, where the records of the code are.
 
     Returns
     -------
     list of str
-        A line per rule and cause, in the plan's order, with the number of jobs.
+        A line per cause with the rules whose jobs it concerns, and an indented one for all that
+        runs only because these jobs do. Then what Snakemake has no record of, and its warnings.
     """
-    counts: dict[tuple[str, str], int] = {}
-    for rule, block in _JOB.findall(plan):
-        if rule == "all":
-            continue
-        reason = re.search(r"^ +reason: (.*)$", block, re.MULTILINE)
-        for cause in _causes(reason.group(1) if reason else ""):
-            counts[rule, cause] = counts.get((rule, cause), 0) + 1
-    return [
-        f"{rule} ({count} {'job' if count == 1 else 'jobs'}): {cause}"
-        for (rule, cause), count in counts.items()
-    ]
+    jobs = [_read_job(rule, block, folder) for rule, block in _JOB.findall(plan)]
+    jobs = [job for job in jobs if job.rule != "all"]
+    by_cause: dict[str, list[int]] = {}
+    for number, job in enumerate(jobs):
+        for cause in job.causes:
+            by_cause.setdefault(cause, []).append(number)
+    together: dict[tuple[int, ...], list[str]] = {}
+    for cause, numbers in by_cause.items():
+        together.setdefault(tuple(numbers), []).append(cause)
+    lines = []
+    for numbers, causes in together.items():
+        lines.append(f"{'; '.join(causes)}: {_count(jobs, numbers)}")
+        below = _below(jobs, numbers)
+        if below:
+            rules = len({jobs[number].rule for number in below})
+            lines.append(
+                f"  and {_plural(rules, 'rule')} below ({_plural(len(below), 'job')}), which read"
+                " what these make"
+            )
+    return lines + _unrecorded(plan) + other_lines(plan)
 
 
-def _causes(reason: str) -> Iterator[str]:
+def _read_job(rule: str, block: str, folder: Path) -> _Job:
+    fields = dict(re.findall(r"^ {4}(\w+): (.*)$", block, re.MULTILINE))
+    files = [set(fields.get(name, "").split(", ")) - {""} for name in ("input", "output")]
+    return _Job(rule, *files, list(_causes(fields.get("reason", ""), folder)))
+
+
+def _causes(reason: str, folder: Path) -> Iterator[str]:
+    """What makes a job run; nothing if it only reads what other jobs make again."""
+    found = [cause for part, cause in _OTHER_REASONS.items() if part in reason]
     changed = _CHANGED.search(reason)
     if changed:
         before, now = (
-            [json.loads(ast.literal_eval(text)) for text in _TEXT.findall(part)]
-            for part in changed.groups()
+            [ast.literal_eval(text) for text in _TEXT.findall(part)] for part in changed.groups()
         )
-        yield from _explain_params(before, now)
-    elif "Input files updated by another job" in reason:
-        yield "what it reads is made again by a job above"
-    elif "Missing output files" in reason:
-        yield "its output is not there"
-    elif "Set of input files has changed" in reason:
-        yield "it reads other files than before"
-    else:
-        yield reason or "Snakemake gives no reason"
+        found += explain_params(before, now, folder)
+    newer = re.search(r"Updated input files: (.*?)(?:;|$)", reason)
+    if newer:
+        names = newer.group(1).split(", ")
+        more = f" and {len(names) - _MOST_FILES} more" if len(names) > _MOST_FILES else ""
+        found.append(f"newer than what is made of it: {', '.join(names[:_MOST_FILES])}{more}")
+    if not found and "Set of input files has changed" in reason:
+        found.append("other input files than before")
+    if not found and "Input files updated by another job" not in reason:
+        found.append(reason or "Snakemake gives no reason")
+    yield from found
 
 
-def _explain_params(before: list[dict], now: list[dict]) -> Iterator[str]:
-    """Compare a job's code and settings; each is the only one of its kind in its list."""
+def explain_params(before: list[str], now: list[str], folder: Path) -> Iterator[str]:
+    """Compare the recorded code and settings of an output with those of today.
+
+    Parameters
+    ----------
+    before, now : list of str
+        The settings as canonical JSON and the code's fingerprint, in any order.
+    folder : Path
+        The run's working directory, where the records of the code are.
+
+    Yields
+    ------
+    str
+        A cause, in words.
+    """
+    unknown = next((text for text in before if text.startswith(UNKNOWN)), None)
+    if unknown is not None:
+        yield json.loads(unknown)["unknown"]
+        return
     for is_code in (True, False):
         old, new = (
-            next((part for part in parts if ("libraries" in part) == is_code), None)
-            for parts in (before, now)
+            next((text for text in texts if bool(_CODE.fullmatch(text)) == is_code), None)
+            for texts in (before, now)
         )
         if new is None:
             continue
-        if old is None:
-            yield f"nothing is on record of its {'code' if is_code else 'settings'}"
-        elif is_code:
-            yield from explain_change(json.dumps(old), json.dumps(new))
+        if is_code:
+            records = [_read_record(folder, code) for code in (old, new)]
+            yield from describe_code(*records)
+        elif old is None or '"libraries":' in old:
+            yield "nothing is on record of its settings"
         else:
-            yield from _explain_settings(old, new)
+            yield from describe_settings(json.loads(old), json.loads(new))
 
 
-def _explain_settings(old, new, path: str = "") -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted({*old, *new}):
-            name = f"{path}.{key}" if path else key
-            if key not in old:
-                yield f"setting {name} is new: {json.dumps(new[key])}"
-            elif key not in new:
-                yield f"setting {name} is gone, was {json.dumps(old[key])}"
-            else:
-                yield from _explain_settings(old[key], new[key], name)
-    elif old != new:
-        yield f"setting {path} is {json.dumps(new)}, was {json.dumps(old)}"
+def _read_record(folder: Path, code: str | None) -> dict | None:
+    try:
+        return json.loads(Path(folder, RECORDS, f"{code}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _below(jobs: list[_Job], numbers: tuple[int, ...]) -> set[int]:
+    """Jobs without a cause of their own that read, directly or not, what the given ones make."""
+    readers: dict[str, list[int]] = {}
+    for number, job in enumerate(jobs):
+        for path in job.inputs if not job.causes else ():
+            readers.setdefault(path, []).append(number)
+    below: set[int] = set()
+    pending = list(numbers)
+    while pending:
+        for path in jobs[pending.pop()].outputs:
+            new = set(readers.get(path, ())) - below
+            below |= new
+            pending += new
+    return below
+
+
+def _count(jobs: list[_Job], numbers: tuple[int, ...]) -> str:
+    counts: dict[str, int] = {}
+    for number in numbers:
+        counts[jobs[number].rule] = counts.get(jobs[number].rule, 0) + 1
+    return ", ".join(f"{rule} ({_plural(count, 'job')})" for rule, count in counts.items())
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _unrecorded(plan: str) -> list[str]:
+    return [
+        f"no complete record of how they were made, so that only missing files and times"
+        f" tell: {', '.join(sorted(set(rules.split())))} ({_plural(int(count), 'job')})"
+        for count, _, _, rules in _UNRECORDED.findall(plan)
+    ]
+
+
+def other_lines(plan: str) -> list[str]:
+    """Return what Snakemake prints beside its plan: its warnings."""
+    rest = plan
+    for known in (_JOB, _UNRECORDED, _SAID_ELSEWHERE):
+        rest = known.sub("", rest)
+    return [line for line in rest.splitlines() if line.strip()]

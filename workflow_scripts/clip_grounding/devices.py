@@ -17,6 +17,9 @@ import torch
 
 from clip_grounding.errors import InputError
 
+AFFECTS_OUTPUT = False
+"""No output depends on this module: an edit of it reruns nothing."""
+
 POLL = 1.0
 """Seconds between two looks for a free GPU."""
 

@@ -1,5 +1,8 @@
 """The one exception for bad input: its message is all that a user sees."""
 
+AFFECTS_OUTPUT = False
+"""No output depends on this module: an edit of it reruns nothing."""
+
 
 class InputError(Exception):
     """Input that cannot be used.

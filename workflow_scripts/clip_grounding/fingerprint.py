@@ -1,142 +1,118 @@
 """What a job's code is, so that a job reruns when its code changes and not when a file is touched.
 
-A script's fingerprint holds a short hash of every definition in it and in the library modules
-that it imports, directly or not. Hashes are of the syntax tree without comments and
-docstrings: a reworded comment or a reformatted line is the same code.
+A script's fingerprint is a hash of its statements and of every definition of the library that it
+can reach by name, from definition to definition; see `clip_grounding.definitions` for what of a
+definition counts. Where a definition stands does not: moving it, or its file, changes nothing.
 """
 
-import ast
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARY = "clip_grounding"
+from clip_grounding.definitions import Definition, Library, Module
+from clip_grounding.files import replacing
 
 NUMERIC_LIBRARIES = {
     "torch": "torch",
     "transformers": "transformers",
-    "captum": "captum",
     "numpy": "numpy",
     "PIL": "pillow",
 }
 """Imports whose version can change numbers, with the package that they come in."""
 
-NO_CODE = {"__version__", "CONTRACT"}
-"""Assignments that no output depends on; contracts are read while the workflow is parsed."""
-
-WITHOUT_OUTPUT = {f"{LIBRARY}.{name}" for name in ("contracts", "devices", "errors", "logs")}
-"""Modules that say whether and how a job runs and what it prints; no output depends on them."""
+RECORDS = Path("results/.code")
+"""Folder of the records, in the run's working directory."""
 
 
 @lru_cache(maxsize=256)
-def fingerprint(script: Path, modules: tuple[str, ...] = ()) -> str:
-    """Describe the code that a script runs.
+def fingerprint(script: Path, roots: tuple[str, ...] = ()) -> str:
+    """Return the hash of the code that a script runs: 16 hexadecimal digits.
 
     Parameters
     ----------
     script : Path
         The script, beside the library's folder. Its fingerprint is taken once per process.
-    modules : tuple of str
-        Library modules that it loads by name, which no import statement shows.
+    roots : tuple of str
+        Dotted names of modules or definitions of the library that the script finds at run time,
+        by a name that no code spells out, such as ``clip_grounding.attribution.rise``.
 
-    Returns
-    -------
-    str
-        Canonical JSON: module to definition to hash, and major.minor of `NUMERIC_LIBRARIES`
-        that the modules import. Equal for equal code.
+    Raises
+    ------
+    ValueError
+        A file imports in a way that is not followed, or what the library does not hold.
     """
-    code, libraries = {script.name: hash_definitions(script)}, set(_imports(script))
-    pending = [*libraries, *modules]
+    reached = reach(script, roots)
+    numbers = {definition: number for number, definition in enumerate(reached)}
+    code = [
+        [
+            definition.name,
+            definition.digest,
+            [numbers[name] for name in definition.names],
+        ]
+        for definition in reached
+    ]
+    return hashlib.sha256(_canonical([code, library_versions(reached)]).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=256)
+def reach(script: Path, roots: tuple[str, ...] = ()) -> tuple[Definition, ...]:
+    """Return every definition that a script can reach, the script's own statements first.
+
+    The order follows from the definitions alone, and not from the files that they stand in.
+    """
+    library = _library(script.parent)
+    module = Module(library, script.name, script, is_script=True)
+    start = [module.effects]
+    imported = set(module.imported)
+    for root in roots:
+        place, _, rest = library.find(root.split("."), script)
+        if rest or isinstance(place, str):
+            raise ValueError(f"{script}: {root} is no module or definition of the library")
+        start += [place] if isinstance(place, Definition) else place.everything()
+        imported.add(place.name if isinstance(place, Module) else place.module.name)
+    reached = _follow(start)
+    # What is done when modules are imported, whoever imports them, local imports included.
+    loaded = library.imported_by({*imported, *(part.module.name for part in reached)})
+    effects = [part for module in loaded if not module.is_silent for part in _effects(module)]
+    return _follow([*start, *sorted(effects, key=lambda part: (part.digest, part.name))])
+
+
+def _effects(module: Module) -> list[Definition]:
+    own = [module.effects] if module.effects.statements else []
+    return own + module.registered()
+
+
+def _follow(start: Iterable[Definition]) -> tuple[Definition, ...]:
+    """The definitions and all that they name, directly or not, in the order of first mention."""
+    reached: dict[Definition, None] = {}
+    pending = list(start)[::-1]
     while pending:
-        module = pending.pop()
-        path = find_module(script.parent, module)
-        if path is None or module in code or module in WITHOUT_OUTPUT:
-            continue
-        code[module] = hash_definitions(path)
-        imported = _imports(path)
-        libraries.update(imported)
-        pending += [*imported, *_packages(module)]
-    roots = {name.partition(".")[0] for name in libraries}
-    code["libraries"] = {
-        package: _minor_version(package)
-        for root, package in NUMERIC_LIBRARIES.items()
-        if root in roots
-    }
-    return json.dumps(code, sort_keys=True, separators=(",", ":"))
+        definition = pending.pop()
+        if definition not in reached:
+            reached[definition] = None
+            pending.extend(reversed(definition.names))
+    return tuple(reached)
 
 
-def find_module(folder: Path, module: str) -> Path | None:
-    """Give a library module's file; None if the name is none of the library's modules."""
-    if module.partition(".")[0] != LIBRARY:
-        return None
-    path = folder.joinpath(*module.split("."))
-    candidates = (path.with_suffix(".py"), path / "__init__.py")
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+@lru_cache(maxsize=64)
+def _library(folder: Path) -> Library:
+    return Library(folder)
 
 
-@lru_cache(maxsize=1024)
-def hash_definitions(path: Path) -> dict[str, str]:
-    """Hash each top-level definition of a file, and the other statements as ``""``.
-
-    Comments, docstrings, formatting and what `NO_CODE` names do not take part.
-    """
-    parts: dict[str, list[str]] = {}
-    for statement in _parse(path).body:
-        name = getattr(statement, "name", "")
-        if isinstance(statement, ast.Assign) and NO_CODE & set(map(ast.unparse, statement.targets)):
-            continue
-        parts.setdefault(name, []).append(ast.unparse(statement))
+def library_versions(reached: Iterable[Definition]) -> dict[str, str | None]:
+    """Return major.minor of those `NUMERIC_LIBRARIES` that definitions name."""
+    named = set().union(*(definition.packages for definition in reached))
     return {
-        name: hashlib.sha256("\n".join(code).encode()).hexdigest()[:12]
-        for name, code in parts.items()
+        package: _minor_version(package)
+        for name, package in sorted(NUMERIC_LIBRARIES.items())
+        if name in named
     }
 
 
-@lru_cache(maxsize=1024)
-def _parse(path: Path) -> ast.Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            kept = [statement for statement in body if not _is_text(statement)]
-            node.body = kept or ([] if isinstance(node, ast.Module) else [ast.Pass()])
-    return tree
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is a bare string: a docstring, of a definition or of a constant."""
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
-
-
-@lru_cache(maxsize=1024)
-def _imports(path: Path) -> tuple[str, ...]:
-    """Every module that a file may import, wherever the import stands."""
-    found = set()
-    for node in ast.walk(_parse(path)):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise ValueError(f"{path}: relative import, which is not followed: name the module")
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)  # may be a module
-    return tuple(sorted(found))
-
-
-def _packages(module: str) -> Iterator[str]:
-    """The packages around a module: importing it runs their ``__init__`` too."""
-    while "." in module:
-        module = module.rpartition(".")[0]
-        yield module
-
-
+@lru_cache(maxsize=16)
 def _minor_version(package: str) -> str | None:
     try:
         return ".".join(version(package).split(".")[:2])
@@ -144,32 +120,37 @@ def _minor_version(package: str) -> str | None:
         return None  # the rule's own environment has it; Snakemake watches that
 
 
-def explain_change(before: str, after: str) -> list[str]:
-    """Say in words what differs between two fingerprints.
+@lru_cache(maxsize=256)
+def record_code(script: Path, roots: tuple[str, ...] = (), folder: Path = RECORDS) -> str:
+    """Return a script's fingerprint, and write beside the results what it stands for.
+
+    The record lists each definition by its dotted name with a hash of its own text, and the
+    versions of packages. `clip_grounding.changes` compares records. One that is there is kept.
 
     Parameters
     ----------
-    before, after : str
-        As `fingerprint` gives them.
+    script, roots
+        See `fingerprint`.
+    folder : Path
+        It holds a file ``<fingerprint>.json`` per fingerprint.
     """
-    old, new = json.loads(before), json.loads(after)
-    lines = []
-    for module in sorted({*old, *new}):
-        if module not in old:
-            lines.append(f"{module} takes part now")
-        elif module not in new:
-            lines.append(f"{module} takes part no more")
-        else:
-            lines += _explain_definitions(module, old[module], new[module])
-    return lines
+    code = fingerprint(script, roots)
+    path = Path(folder, f"{code}.json")
+    if not path.exists():
+        with replacing(path) as temporary:
+            temporary.write_text(_canonical(describe(script, roots)) + "\n", encoding="utf-8")
+    return code
 
 
-def _explain_definitions(module: str, old: dict, new: dict) -> Iterator[str]:
-    for name in sorted({*old, *new}):
-        if old.get(name) == new.get(name):
-            continue
-        if module == "libraries":
-            yield f"{name} is {new.get(name, 'gone')}, was {old.get(name, 'not used')}"
-            continue
-        how = "is new" if name not in old else "is gone" if name not in new else "changed"
-        yield f"{module}: {f'`{name}`' if name else 'its top level'} {how}"
+def describe(script: Path, roots: tuple[str, ...] = ()) -> dict:
+    """Return what a fingerprint stands for, see `record_code`."""
+    reached = reach(script, roots)
+    return {
+        "script": script.name,
+        "definitions": {definition.dotted: definition.digest for definition in reached},
+        "libraries": library_versions(reached),
+    }
+
+
+def _canonical(value) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

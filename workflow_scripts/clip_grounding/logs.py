@@ -8,6 +8,9 @@ from typing import TextIO
 
 from clip_grounding.errors import InputError
 
+AFFECTS_OUTPUT = False
+"""No output depends on this module: an edit of it reruns nothing."""
+
 _terminal: TextIO | None = None
 
 

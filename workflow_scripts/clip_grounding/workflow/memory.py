@@ -1,0 +1,144 @@
+"""What Snakemake remembers of outputs, put right by what the outputs say of themselves.
+
+Snakemake reruns a job when the settings on its record differ from those of today. Its records stay
+behind when results are copied, can be another folder's, and say nothing of a file that was put in
+another's place. An output's stamp does not lie: so the record of each output is made to say what
+its stamp says, before Snakemake plans the run.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from clip_grounding.changes import explain_params
+from clip_grounding.errors import InputError
+from clip_grounding.workflow.stamps import Stamps
+
+
+_SHOWN = 20
+"""Lines of a message; a setting concerns hundreds of files."""
+
+
+class Output(NamedTuple):
+    """An output that is there, and the rule that makes it."""
+
+    path: str
+    rule: str
+    is_download: bool
+
+
+class Records(Protocol):
+    """Where Snakemake keeps what it knows of outputs."""
+
+    def params(self, path: str) -> list[str] | None:
+        """Return the recorded parameters, as their representations; None without a record."""
+
+    def write(self, path: str, rule: str, inputs: list[str], params: list[str]) -> None:
+        """Replace the record of an output."""
+
+
+def list_files(folders: Iterable[str]) -> Iterator[str]:
+    """Yield files and folders below `folders`, hidden ones left out."""
+    for folder in folders:
+        for root, subfolders, files in os.walk(folder):
+            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+            for name in [*subfolders, *sorted(files)]:
+                if not name.startswith("."):
+                    yield os.path.join(root, name)
+
+
+def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
+    """Make the record of every output say what its stamp says.
+
+    An output without a stamp, or made from other inputs than those that are there, gets a record
+    that no settings equal, so that it is made again.
+
+    Parameters
+    ----------
+    outputs : iterable of Output
+    records : Records
+
+    Returns
+    -------
+    list of str
+        What there is to say of it, a line each; nothing if every record was right.
+
+    Raises
+    ------
+    InputError
+        A file that the workflow did not make stands where a download would replace it.
+    """
+    stamps, adopted, faults = Stamps(), [], {}
+    for output in outputs:
+        path, recorded = output.path, records.params(output.path)
+        fault, stamp = stamps.find_fault(path), stamps.of(path)
+        if output.is_download and stamp is None and recorded is None and _is_own(path):
+            raise InputError(
+                f"{path}: the workflow did not put this file here, and would replace it: move it"
+                f" elsewhere and give its new path in the config, or delete it"
+            )
+        if fault or stamp is None:
+            inputs, params = [], [repr(json.dumps({"unknown": f"its output {fault}"}))]
+        else:
+            inputs = sorted(stamp.inputs)
+            params = sorted(repr(text) for text in (stamp.code, stamp.spec) if text is not None)
+            stamps.settle_time(path)
+        if recorded is None or set(recorded) != set(params):
+            records.write(path, output.rule, inputs, params)
+            if fault:
+                faults.setdefault(fault, []).append(path)
+            else:
+                adopted.append(path)
+    lines = [f"{_count(paths)} {fault}: made again" for fault, paths in faults.items()]
+    if adopted:
+        lines.append(f"{_count(adopted)} had no record here: taken for what the stamp says")
+    return lines
+
+
+def refuse_stale(
+    outputs: Iterable[Output], expected: Callable[[str], tuple[str, str | None]]
+) -> None:
+    """Refuse outputs that the settings of today would not make.
+
+    For a run that was told not to make outputs again for other settings.
+
+    Parameters
+    ----------
+    outputs : iterable of Output
+    expected : callable
+        Of a path, its ``spec`` and ``code`` of today.
+
+    Raises
+    ------
+    InputError
+        It names each file and what differs, with the old and the new value.
+    """
+    stamps, lines = Stamps(), []
+    for output in outputs:
+        stamp, fault = stamps.of(output.path), stamps.find_fault(output.path)
+        if fault or stamp is None:
+            lines.append(f"{output.path} {fault}")
+            continue
+        made_by, today = {stamp.spec, stamp.code}, set(expected(output.path))
+        causes = explain_params(sorted(made_by - today), sorted(today - made_by), Path())
+        lines += [f"{output.path}: {cause}" for cause in causes]
+    if lines:
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        raise InputError(
+            "results are not what the settings say, and this run was told not to make them again"
+            " for it: run without --rerun-triggers, or delete them\n  "
+            + "\n  ".join([*lines[:_SHOWN], *more])
+        )
+
+
+def _is_own(path: str) -> bool:
+    """Tell whether replacing a file would lose its content; a manifest guards its folder itself."""
+    return not os.path.islink(path) and Path(path).name != "manifest.json"
+
+
+def _count(paths: list[str]) -> str:
+    if len(paths) == 1:
+        return paths[0]
+    return f"{paths[0]} and {len(paths) - 1} more"

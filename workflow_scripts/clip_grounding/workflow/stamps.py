@@ -1,0 +1,205 @@
+"""Stamps: every output says what made it, so that no result is taken for another's.
+
+A stamp names the rule, its settings, its code and the identity of every input. A Parquet table
+carries its stamp in its metadata; for any other file, and for a folder, it stands in the folder
+``.stamps`` beside it. Stamps travel with copied results, unlike Snakemake's own records, and are
+what decides whether a result is up to date.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from clip_grounding.files import digest_files, replacing
+
+AFFECTS_OUTPUT = False
+"""No output depends on this module: an edit of it reruns nothing."""
+
+FOLDER = ".stamps"
+
+_MANIFEST = "manifest.json"
+_DIGESTS = Path("data", ".digests.json")
+
+_UNSTAMPED = "benchmarks/"
+"""Inputs below it are measurements of how jobs ran: a table made with others is no other table."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What an output was made from.
+
+    Attributes
+    ----------
+    output : str
+        The output's path.
+    rule : str
+    spec : str
+        The settings, as canonical JSON.
+    code : str or None
+        The fingerprint of the script; None for a download, which no edit makes again.
+    inputs : dict of str to str or None
+        The declared inputs with their identities; None for those that have no stamp.
+    content : str or None
+        SHA-256 of an output that is no Parquet table; None for a table, which its settings name.
+    size, time : int or None
+        Bytes, and nanoseconds since the epoch, of that output when its content was last read.
+    """
+
+    output: str
+    rule: str
+    spec: str
+    code: str | None
+    inputs: dict[str, str | None]
+    content: str | None = None
+    size: int | None = None
+    time: int | None = None
+
+    @cached_property
+    def identity(self) -> str:
+        """A hash of all that the output depends on: equal for equal results."""
+        inputs = sorted((path, name) for path, name in self.inputs.items() if name is not None)
+        content = json.loads(self.spec).get("sha256") or self.content
+        facts = json.dumps([self.output, self.rule, self.spec, self.code, inputs, content])
+        return hashlib.sha256(facts.encode()).hexdigest()[:32]
+
+
+def identify(path: str) -> str | None:
+    """Return the identity of a file; None if it carries no stamp, or one of another content."""
+    if path.startswith(_UNSTAMPED):
+        return None
+    stamp = read_stamp(path)
+    return stamp and stamp.identity
+
+
+def read_stamp(path: str | Path) -> Stamp | None:
+    """Read the stamp of an output; None if it has none that is of its present content."""
+    path = Path(path)
+    if path.suffix == ".parquet":
+        return _read_embedded(path)
+    beside = _path_beside(path)
+    try:
+        stamp = Stamp(**json.loads(beside.read_text(encoding="utf-8")))
+        size, time = _measure(path)
+        if (stamp.size, stamp.time) == (size, time):
+            return stamp
+        if stamp.content == _digest(path):
+            return replace(stamp, size=size, time=time)
+    except (OSError, ValueError, TypeError):
+        return None
+    return None
+
+
+def write_stamp(stamp: Stamp) -> None:
+    """Write the stamp of an output that is no Parquet table, with its content as it is now."""
+    path = Path(stamp.output)
+    size, time = _measure(path)
+    stamp = replace(stamp, content=_digest(path), size=size, time=time)
+    with replacing(_path_beside(path)) as temporary:
+        text = json.dumps(asdict(stamp), indent=1, sort_keys=True)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def embedded(stamp: Stamp) -> dict:
+    """Return a stamp as a Parquet table's provenance holds it."""
+    return {name: getattr(stamp, name) for name in ("output", "rule", "spec", "code", "inputs")}
+
+
+def _read_embedded(path: Path) -> Stamp | None:
+    import pyarrow as pa  # a quarter of a second, which a run without tables need not wait
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        return Stamp(**json.loads(metadata[b"provenance"])["stamp"])
+    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+        return None
+
+
+def _path_beside(path: Path) -> Path:
+    """Return the path of a stamp: in the folder of a dataset, a model or a study as a whole."""
+    parts = path.parts
+    depth = 2 if len(parts) > 2 else len(parts) - 1
+    return Path(*parts[:depth], FOLDER, *parts[depth:-1], f"{parts[-1]}.json")
+
+
+def _measure(path: Path) -> tuple[int, int]:
+    """Return the size of what an output stands for, and the time of its latest change."""
+    statuses = [file.stat() for file in _content_of(path)]
+    return sum(s.st_size for s in statuses), max((s.st_mtime_ns for s in statuses), default=0)
+
+
+def _digest(path: Path) -> str:
+    files = _content_of(path)
+    # A link's target may be gigabytes, and the target of others too: it is read once.
+    digests = digest_files([file.resolve() for file in files], _DIGESTS)
+    if files == [path]:
+        return digests[0]
+    names = [file.relative_to(path.parent).as_posix() for file in files]
+    return hashlib.sha256(json.dumps([names, digests]).encode()).hexdigest()
+
+
+def _content_of(path: Path) -> list[Path]:
+    """Return the files that an output stands for: a manifest and a folder stand for several."""
+    if path.name == _MANIFEST:
+        path = path.parent
+    if not path.is_dir():
+        return [path]
+    # Snakemake dates a folder by a hidden file in it.
+    return sorted(
+        file for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")
+    )
+
+
+class Stamps:
+    """The stamps of files, each read once, and what is wrong with them."""
+
+    def __init__(self):
+        self._known: dict[str, Stamp | None] = {}
+        self._times: dict[str, int] = {}
+
+    def of(self, path: str) -> Stamp | None:
+        """Return a file's stamp, or None."""
+        if path not in self._known:
+            self._known[path] = read_stamp(path)
+        return self._known[path]
+
+    def find_fault(self, path: str) -> str | None:
+        """Say why a file cannot be trusted, whatever the settings; None if nothing is wrong.
+
+        Its inputs must be those that it was made from, as far as they are there.
+        """
+        stamp = self.of(path)
+        if stamp is None:
+            return "carries no stamp of what made it"
+        if stamp.output != path:
+            return f"is {stamp.output}, put in its place"
+        for name, identity in stamp.inputs.items():
+            if name.startswith(_UNSTAMPED) or not os.path.exists(name):
+                continue
+            now = self.of(name)
+            if now is None or now.identity != identity:
+                return f"was made from another {name}"
+        return None
+
+    def settle_time(self, path: str) -> None:
+        """Date a file no earlier than its inputs, which its stamp shows to be the right ones.
+
+        Copies have the times of copying, in any order; Snakemake would take an input that was
+        copied later for a changed one.
+        """
+        needed = self._latest_time(path)
+        if needed > os.lstat(path).st_mtime_ns:
+            os.utime(path, ns=(needed, needed), follow_symlinks=False)
+
+    def _latest_time(self, path: str) -> int:
+        """Return the latest time of a file and of all that it was made from, in nanoseconds."""
+        if path not in self._times:
+            self._times[path] = 0  # until it is known: no stamp makes this go round in circles
+            exists = os.path.lexists(path) and not path.startswith(_UNSTAMPED)
+            stamp = self.of(path) if exists else None
+            times = [self._latest_time(name) for name in (stamp.inputs if stamp else ())]
+            self._times[path] = max([os.lstat(path).st_mtime_ns if exists else 0, *times])
+        return self._times[path]
