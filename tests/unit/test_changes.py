@@ -88,18 +88,24 @@ def record(folder, code, definitions, **libraries):
 OLD, NEW = "0" * 16, "0123456789abcdef"
 
 
+def said_in(folder):
+    """The head of what Snakemake prints, with the working directory."""
+    facts = f"  Date: 2026-11-25 04:52:25\n  Working directory: {folder}\n  Config MD5: b01c\n"
+    return f"SNAKEMAKE\n=========\n{facts}\n{HEAD}"
+
+
 def test_code_is_looked_up_in_the_records_of_the_working_directory(tmp_path):
     record(tmp_path, OLD, {"clip_grounding.tokens.f": "1", "clip_grounding.a.g": "2"}, torch="2.1")
     record(tmp_path, NEW, {"clip_grounding.tokens.f": "3", "clip_grounding.b.g": "2"}, torch="2.1")
-    plan = job("score_relevance", CHANGED.format(f"'{OLD}'", f"'{NEW}'"))
-    assert explain_plan(plan, tmp_path) == ["code: `f` changed: score_relevance (1 job)"]
+    plan = said_in(tmp_path) + job("score_relevance", CHANGED.format(f"'{OLD}'", f"'{NEW}'"))
+    assert explain_plan(plan) == ["code: `f` changed: score_relevance (1 job)"]
 
 
 @pytest.mark.parametrize(("known", "which"), [(OLD, "now"), (NEW, "before")])
 def test_code_without_a_record_is_said_to_have_none(tmp_path, known, which):
     record(tmp_path, known, {})
-    plan = job("score_relevance", CHANGED.format(f"'{OLD}'", f"'{NEW}'"))
-    assert explain_plan(plan, tmp_path) == [
+    plan = said_in(tmp_path) + job("score_relevance", CHANGED.format(f"'{OLD}'", f"'{NEW}'"))
+    assert explain_plan(plan) == [
         f"its code is another, and what it was {which} is not on record: score_relevance (1 job)"
     ]
 
@@ -130,8 +136,13 @@ def test_warnings_are_passed_on_and_the_plan_s_own_words_are_not():
         "Rules with provenance triggered jobs: plot_scores\n\n"
         "This was a dry-run (flag -n). The order of jobs does not reflect the order of execution.\n"
     )
+    head = (
+        "Using workflow specific profile p for setting default command line arguments.\n"
+        "Config file c is extended by additional config specified via the command line.\n"
+        "Assuming unrestricted shared filesystem usage.\n" + said_in("folder")
+    )
     warning = "The clock of the file system is ahead."
-    plan = HEAD + table + f"{warning}\n\n" + job("plot_scores", SEED) + table + end
+    plan = head + table + f"{warning}\n\n" + job("plot_scores", SEED) + table + end
     assert explain_plan(plan) == ["setting seed is 2, was 1: plot_scores (1 job)", warning]
 
 

@@ -128,9 +128,9 @@ SEEN = {
     "what is printed to a file": (SCORING, "flush=True", "file=x"),
     "what an imported name stands for": (SCORING, "import numpy as np", "import torch as np"),
     "an int for a float": (HELPERS, "2 * x", "2.0 * x"),
-    "a statement that runs on import": (HELPERS, "def twice", "import os\nos.nice(1)\n\n\ndef twice"),
-    "the same in a package around": (PACKAGE, "__version", "import os\nos.nice(1)\n__version"),
-    "the same in a module that is imported and not used": (LATE, "RATE = 5", "RATE = 5\nopen('x')"),
+    "a statement that runs on import": (HELPERS, "def tw", "import os\nos.nice(1)\n\n\ndef tw"),
+    "the same in a package around": (PACKAGE, "__v", "import os\nos.nice(1)\n__v"),
+    "the same in a module imported and not used": (LATE, "RATE = 5", "RATE = 5\nopen('x')"),
 }  # fmt: skip
 
 

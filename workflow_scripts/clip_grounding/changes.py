@@ -18,16 +18,20 @@ _CHANGED = re.compile(r"before: (.*?) now: (.*?) ?(?:; [A-Z]|$)")
 _TEXT = re.compile(r"'(?:[^'\\]|\\.)*'")
 _CODE = re.compile(r"[0-9a-f]{16}")
 _UNRECORDED = re.compile(
-    r"^(\d+) jobs have (\w+) provenance/metadata.*\n(Rules with .*: (.*))$", re.M
+    r"^(\d+) jobs have \w+ provenance/metadata.*\nRules with .*: (.*)$", re.MULTILINE
 )
-_SAID_ELSEWHERE = re.compile(
-    r"^(?:host: .*|Building DAG of jobs\.\.\.|Job stats:\n(?:.+\n)+|Reasons:\n(?:.+\n)+"
-    r"|Would remove temporary output .*"
-    r"|Some jobs were triggered by provenance information(?:.*\n)+?.*--cleanup-metadata <outfile>'\. ?"
-    r"|Rules with provenance triggered jobs: .*|This was a dry-run.*"
-    r"|Nothing to be done.*|Using profile .*|\[.*\d\d:\d\d:\d\d \d{4}\])$",
+_BLOCKS = re.compile(
+    r"^(?:SNAKEMAKE\n=+\n(?: .*\n)+|Job stats:\n(?:.+\n)+|Reasons:\n(?: .*\n)+"
+    r"|Some jobs were triggered by provenance information(?:.*\n)+?.*-metadata <outfile>'\..*\n)",
     re.MULTILINE,
 )
+_LINES = re.compile(
+    r"^(?:host: .*|Using .*profile .*|Config file .* is extended .*|Assuming unrestricted shared .*"
+    r"|Building DAG of jobs\.\.\.|Rules with provenance triggered jobs: .*|This was a dry-run.*"
+    r"|Nothing to be done.*|\[.*\d\d:\d\d:\d\d \d{4}\])$",
+    re.MULTILINE,
+)
+_FOLDER = re.compile(r"^  Working directory: (.*)$", re.MULTILINE)
 _OTHER_REASONS = {
     "Missing output files": "no output yet",
     "Incomplete output files": "its output is incomplete: a job was stopped while it wrote",
@@ -51,15 +55,14 @@ def is_plan(text: str) -> bool:
     return _JOB.search(text) is not None or "Nothing to be done" in text
 
 
-def explain_plan(plan: str, folder: Path = Path()) -> list[str]:
+def explain_plan(plan: str) -> list[str]:
     """Say for each cause which jobs of a dry run it makes run, and what follows from them.
 
     Parameters
     ----------
     plan : str
-        What ``snakemake --dry-run`` prints.
-    folder : Path
-        The run's working directory, where the records of the code are.
+        What ``snakemake --dry-run`` prints. The records of the code are looked up in the
+        working directory that it names.
 
     Returns
     -------
@@ -67,6 +70,8 @@ def explain_plan(plan: str, folder: Path = Path()) -> list[str]:
         A line per cause with the rules whose jobs it concerns, and an indented one for all that
         runs only because these jobs do. Then what Snakemake has no record of, and its warnings.
     """
+    named = _FOLDER.search(plan)
+    folder = Path(named.group(1) if named else "")
     jobs = [_read_job(rule, block, folder) for rule, block in _JOB.findall(plan)]
     jobs = [job for job in jobs if job.rule != "all"]
     by_cause: dict[str, list[int]] = {}
@@ -187,15 +192,15 @@ def _plural(count: int, word: str) -> str:
 
 def _unrecorded(plan: str) -> list[str]:
     return [
-        f"no complete record of how they were made, so that only missing files and times"
-        f" tell: {', '.join(sorted(set(rules.split())))} ({_plural(int(count), 'job')})"
-        for count, _, _, rules in _UNRECORDED.findall(plan)
+        "no complete record of how they were made, so that only missing files and times tell:"
+        f" {', '.join(sorted(set(rules.split())))} ({_plural(int(count), 'job')})"
+        for count, rules in _UNRECORDED.findall(plan)
     ]
 
 
 def other_lines(plan: str) -> list[str]:
     """Return what Snakemake prints beside its plan: its warnings."""
     rest = plan
-    for known in (_JOB, _UNRECORDED, _SAID_ELSEWHERE):
+    for known in (_JOB, _UNRECORDED, _BLOCKS, _LINES):
         rest = known.sub("", rest)
     return [line for line in rest.splitlines() if line.strip()]
