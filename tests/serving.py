@@ -2,11 +2,16 @@
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread
+
+CERTIFICATE = Path(__file__).parent / "data" / "loopback.pem"
+"""Key and certificate of 127.0.0.1; clients trust it by REQUESTS_CA_BUNDLE."""
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Request:
     method: str
     path: str
     range: str | None
+    authorization: str | None = None
     sent: int = 0
 
 
@@ -60,17 +66,24 @@ def shop(body: bytes, etag: str = '"v1"', **behaviour) -> Answer:
 
 
 @contextmanager
-def serve(answers: dict[str, bytes | Answer | list[Answer]]) -> Iterator[Server]:
-    """Serve `answers` by path, without the query; 404 for any other path.
+def serve(
+    answers: dict[str, bytes | Answer | list[Answer]], tls: bool = False
+) -> Iterator[Server]:
+    """Serve `answers` by path, with the query or without; 404 for any other path.
 
-    Of a list, every request takes the next answer, and the last one stays.
+    Of a list, every request takes the next answer, and the last one stays. `tls` serves https.
     """
     closing = Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            path = self.path.partition("?")[0]
-            request = Request(self.command, self.path, self.headers.get("Range"))
+            path = self.path if self.path in answers else self.path.partition("?")[0]
+            request = Request(
+                self.command,
+                self.path,
+                self.headers.get("Range"),
+                self.headers.get("Authorization"),
+            )
             server.log.append(request)
             answer = answers.get(path, Answer(b"not here", status=404))
             if isinstance(answer, list):
@@ -125,7 +138,11 @@ def serve(answers: dict[str, bytes | Answer | list[Answer]]) -> Iterator[Server]
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
-    server = Server(f"http://127.0.0.1:{httpd.server_port}")
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+    server = Server(f"http{'s' if tls else ''}://127.0.0.1:{httpd.server_port}")
     thread = Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -55,12 +55,12 @@ def ask(
     """
     try:
         response = _within(2 * timeout, lambda: _follow(session, url, headers, timeout))
-        with response:
-            yield response
     except (requests.Timeout, requests.ConnectionError) as error:
         raise PassingError(f"the download failed ({describe_cause(error)})") from error
-    except (requests.RequestException, HTTPError, UnicodeError) as error:
+    except (requests.RequestException, HTTPError, ValueError) as error:
         raise DownloadError(f"the download failed ({describe_cause(error)})") from error
+    with response:
+        yield response
 
 
 def read_body(response: requests.Response, timeout: float) -> Iterator[bytes]:

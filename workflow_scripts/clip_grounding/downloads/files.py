@@ -18,7 +18,10 @@ from clip_grounding.zips import Archive, ArchiveError, read_json
 
 
 def download(
-    urls: list[str], path: str | Path, size: int | None = None, sha256: str | None = None
+    urls: list[str],
+    path: str | Path,
+    size: int | None = None,
+    sha256: str | None = None,
 ) -> None:
     """Bring a file to `path`; a file of this machine is linked, not copied.
 
@@ -56,11 +59,11 @@ def download(
             return
     if any(local_path(url) is None for url in urls):
         remedy = (
-            "run again to go on where it ended, or fetch the file by hand and give the path of its"
-            " folder in the config"
+            "run again to go on where it ended, or fetch the files by hand and give their folder as"
+            " `published_metrics` in the config"
         )
     else:
-        remedy = "put the right file there, or correct the path in the config"
+        remedy = "put the right file there, or correct `published_metrics` in the config"
     raise describe_failure(problems, remedy)
 
 

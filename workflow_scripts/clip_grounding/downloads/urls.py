@@ -16,7 +16,7 @@ _SECRET = re.compile(
     r"""(.*[-_.])?(key|sig|auth|pass|pwd|pw|sas|jwt|credentials?)
     | .*(token|secret|password|passwd|signature|credential|api[-_.]?key|access[-_.]?key|session
         |bearer|authorization).*
-    | .*keyid
+    | .*keyid | key[-_.]?pair[-_.]?id
     | x-(amz|goog|ms|oss|cos)-.*""",
     re.VERBOSE | re.IGNORECASE,
 )
