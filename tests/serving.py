@@ -3,8 +3,8 @@
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,9 +66,7 @@ def shop(body: bytes, etag: str = '"v1"', **behaviour) -> Answer:
 
 
 @contextmanager
-def serve(
-    answers: dict[str, bytes | Answer | list[Answer]], tls: bool = False
-) -> Iterator[Server]:
+def serve(answers: dict[str, bytes | Answer | list[Answer]], tls: bool = False) -> Iterator[Server]:
     """Serve `answers` by path, with the query or without; 404 for any other path.
 
     Of a list, every request takes the next answer, and the last one stays. `tls` serves https.
@@ -152,3 +150,36 @@ def serve(
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+
+@contextmanager
+def serve_raw(answer: bytes | Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve every request with these bytes, whatever they are; gives the URL.
+
+    A function gets the connection, to do to it what it likes until the other side hangs up.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def talk(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(20)
+            while b"\r\n\r\n" not in connection.recv(1 << 16):
+                pass
+            if callable(answer):
+                answer(connection)
+            else:
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1 << 16)  # so that what was sent is not reset on its way
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                Thread(target=talk, args=[listener.accept()[0]], daemon=True).start()
+
+    Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/file"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

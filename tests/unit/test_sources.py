@@ -281,7 +281,9 @@ def test_a_disk_that_is_full_is_said_for_single_members_too(tmp_path):
     folder.mkdir(parents=True)
     with (
         serve({"/p.zip": shop(PANOPTIC)}) as server,
-        pytest.raises(InputError, match=r"cannot be written \(No space left on device\): make room"),
+        pytest.raises(
+            InputError, match=r"cannot be written \(No space left on device\): make room"
+        ),
     ):
         (folder / f"{stored_name(f'{server.url}/p.zip')}.part").symlink_to("/dev/full")
         bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", "data/ds", members=MEMBERS)

@@ -74,7 +74,9 @@ def test_a_url_without_a_secret_is_accepted(url):
 
 def test_other_errors_of_the_config_do_not_repeat_a_secret_either():
     config = deepcopy(SETTINGS)
-    config["datasets"]["png_val2017"]["images"]["url"] = f"ftp://user:{SECRET}@host/a?token={SECRET}"
+    config["datasets"]["png_val2017"]["images"]["url"] = (
+        f"ftp://user:{SECRET}@host/a?token={SECRET}"
+    )
     config["models"]["openai-vit-b32"]["checkpoint"] = f"https://host/a?token={SECRET}"
     with pytest.raises(InputError) as refusal:
         validate_config(config, SCHEMA)
