@@ -1,5 +1,6 @@
 """Files that appear only when they are whole, and their digests."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -7,10 +8,13 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from clip_grounding.errors import InputError
 
 _STALE = 24 * 3600
 """Seconds without a write after which a temporary file is nobody's, whoever made it."""
@@ -71,6 +75,19 @@ def _is_abandoned(temporary: Path) -> bool:
     except (PermissionError, OverflowError):
         pass  # somebody else's process; a number that is none
     return age > _STALE
+
+
+def describe_unwritable(path: Path, error: OSError) -> InputError:
+    """Return the error that says that a file cannot be written, and how much is free."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    remedy = f"check that {folder} can be written to"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = shutil.disk_usage(folder).free
+        remedy = f"make room in {folder}, where {free:,} bytes are free"
+    return InputError(
+        f"{path}: cannot be written ({error.strerror}): {remedy}, and run again to go on where it"
+        " ended"
+    )
 
 
 def digest_file(path: Path) -> str:

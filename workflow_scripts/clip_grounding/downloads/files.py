@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from clip_grounding.downloads.answers import DownloadError
-from clip_grounding.downloads.remote import RemoteFile, describe_full_disk
+from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.urls import describe_url, is_remote, printable
 from clip_grounding.errors import InputError
-from clip_grounding.files import digest_file, replacing
+from clip_grounding.files import describe_unwritable, digest_file, replacing
 from clip_grounding.zips import Archive, ArchiveError, read_json
 
 
@@ -122,7 +122,7 @@ def fetch_whole(
                     break
             remote.keep_as(path)
         except OSError as error:
-            raise describe_full_disk(path, f"cannot be written ({error.strerror})") from error
+            raise describe_unwritable(path, error) from error
     return digest
 
 

@@ -4,6 +4,7 @@ Bytes are fetched once. Whatever interrupts a download, the next one asks for th
 If-Range and the announced size tell whether the server still has the same file.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -30,8 +31,7 @@ from clip_grounding.downloads.connections import CHUNK, ask, open_session, read_
 from clip_grounding.downloads.progress import Progress
 from clip_grounding.downloads.spans import Span, add_span, count_bytes, find_gaps, remove_span
 from clip_grounding.downloads.urls import describe_url, plain_name
-from clip_grounding.errors import InputError
-from clip_grounding.files import replacing, sync
+from clip_grounding.files import describe_unwritable, replacing, sync
 
 TIMEOUT = 60
 """Seconds without a byte after which a connection counts as dead."""
@@ -222,9 +222,7 @@ class RemoteFile:
                 self._require_room(start, stop)
                 end = self._receive(response, start, stop if parts else None, progress)
             except OSError as error:
-                raise describe_full_disk(
-                    self.path, f"cannot be written ({error.strerror})"
-                ) from error
+                raise describe_unwritable(self.path, error) from error
             if self.size is not None and end < min(stop, self.size):
                 raise PassingError(self._describe_end(end))
             if self.size is None:
@@ -261,7 +259,7 @@ class RemoteFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         needed = 0 if self.size is None else min(stop, self.size) - start
         if needed > shutil.disk_usage(self.path.parent).free:
-            raise describe_full_disk(self.path, f"{needed:,} bytes are to come")
+            raise OSError(errno.ENOSPC, f"{needed:,} bytes are to come")
 
     def _receive(
         self, response: requests.Response, start: int, stop: int | None, progress: Progress
@@ -342,13 +340,3 @@ class RemoteFile:
         with replacing(self._notes) as temporary:
             temporary.write_text(json.dumps(notes))
         self._saved = time.monotonic()
-
-
-def describe_full_disk(path: Path, problem: str) -> InputError:
-    """Return the error that says that a file cannot be written, and how much is free."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    free = shutil.disk_usage(folder).free
-    return InputError(
-        f"{path}: {problem}: make room in {folder}, where {free:,} bytes are free, and run again to"
-        " go on where it ended"
-    )

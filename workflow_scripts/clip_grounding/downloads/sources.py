@@ -28,10 +28,10 @@ from clip_grounding.downloads.files import (
     local_path,
 )
 from clip_grounding.downloads.members import fetch_members
-from clip_grounding.downloads.remote import RemoteFile, describe_full_disk
+from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.urls import describe_url, is_remote, plain_name, stored_name
 from clip_grounding.errors import InputError
-from clip_grounding.files import digest_files
+from clip_grounding.files import describe_unwritable, digest_files
 
 
 def bring_source(
@@ -73,7 +73,7 @@ def bring_source(
         with store.locked():
             _bring(store, urls, path, members)
     except OSError as error:
-        raise describe_full_disk(path, f"cannot be written ({error.strerror})") from error
+        raise describe_unwritable(path, error) from error
 
 
 def _bring(store: "_Store", urls: list[str], path: Path, members: list[str] | None) -> None:
@@ -262,10 +262,10 @@ class _Store:
     def _digest(self, file: Path) -> str:
         try:
             return digest_files([file], self._folder / ".digests.json")[0]
-        except PermissionError as error:
+        except (PermissionError, IsADirectoryError) as error:
             raise InputError(
-                f"{_show(file)}: not readable ({error.strerror}): give yourself permission, or"
-                " delete it to have it downloaded"
+                f"{_show(file)}: not readable ({error.strerror}): delete it to have it downloaded,"
+                " or put the right file there"
             ) from error
 
 
