@@ -18,6 +18,7 @@ from clip_grounding.downloads.files import download
 from clip_grounding.downloads.sources import bring_source
 from clip_grounding.downloads.urls import stored_name
 from clip_grounding.errors import InputError
+from clip_grounding.files import drop_dangling_links
 from clip_grounding.index import _read_narratives
 from clip_grounding.zips import Archive
 
@@ -230,6 +231,20 @@ def test_digests_that_are_no_digests_are_made_anew():
         assert len(server.log) == 1
 
 
+def test_links_to_files_that_are_gone_are_dropped_and_nothing_else():
+    folder = Path("data/ds")
+    (folder / "images").mkdir(parents=True)
+    Path("mine.zip").write_bytes(b"mine")
+    for name in ("panoptic.zip", "images/0000.zip"):
+        (folder / name).symlink_to(Path("downloads/gone.zip"))
+    (folder / "images.zip").symlink_to(Path("mine.zip").absolute())
+    (folder / "notes.txt").write_text("a user's")
+    drop_dangling_links(folder)
+    drop_dangling_links(Path("data/absent"))
+    left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    assert left == ["images", "images.zip", "notes.txt"]
+
+
 # After a power cut.
 
 
@@ -415,6 +430,28 @@ def test_a_plain_mirror_behind_an_https_server_is_checked_as_a_whole():
         urls = [f"{gone.url}/p.zip", f"{mirror.url}/p.zip"]
         with pytest.raises(InputError, match="its sha256 is"):
             bring(urls, "data/ds/panoptic.zip", **known)
+
+
+def test_parts_of_a_plain_mirror_are_not_taken_for_members_over_https():
+    known = {"size": len(PUBLISHED), "sha256": digest(PUBLISHED)}
+    secure = {"/p.zip": Answer(status=404)}
+    with serve(secure, tls=True) as server:
+        with serve({"/p.zip": [shop(ALTERED, cut=900_000), Answer(status=404)]}) as mirror:
+            urls = [f"{server.url}/p.zip", f"{mirror.url}/p.zip"]
+            with pytest.raises(InputError, match="404"):
+                bring(urls, "data/ds/panoptic.zip", **known, members=WANTED)
+        # The whole goes on over https, and is cut off: the note is the https server's now.
+        secure["/p.zip"] = [shop(PUBLISHED, '"v2"', cut=10_000), Answer(status=404)]
+        with pytest.raises(InputError, match="404"):
+            bring(urls[:1], "data/ds/panoptic.zip", **known)
+        secure["/p.zip"] = shop(PUBLISHED, '"v2"')
+        bring(urls[:1], "data/ds/panoptic.zip", **known, members=WANTED)
+    with (
+        zipfile.ZipFile("data/ds/panoptic.zip") as some,
+        Archive(io.BytesIO(PUBLISHED), "p") as all_,
+    ):
+        for member in WANTED:
+            assert some.read(member) == all_.read(member)
 
 
 def test_parts_that_came_over_https_are_checked_when_the_whole_is_completed():

@@ -77,6 +77,16 @@ def _is_abandoned(temporary: Path) -> bool:
     return age > _STALE
 
 
+def drop_dangling_links(folder: Path) -> None:
+    """Remove links in a folder and its folders whose file is gone: Snakemake ends at such a one.
+
+    Only links are removed, and none whose file is there.
+    """
+    for path in [*folder.glob("*.*"), *folder.glob("images/*.zip")]:
+        if path.is_symlink() and not path.exists():
+            path.unlink(missing_ok=True)
+
+
 def describe_unwritable(path: Path, error: OSError) -> InputError:
     """Return the error that says that a file cannot be written, and how much is free."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())

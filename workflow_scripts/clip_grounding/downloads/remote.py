@@ -61,6 +61,8 @@ class RemoteFile:
     checked : bool
         Whether the content is checked in the end, so that bytes of a mirror, or of a server that
         identifies no version, may be continued.
+    secure : bool
+        Whether only bytes that all came over https may be continued.
 
     Attributes
     ----------
@@ -70,10 +72,18 @@ class RemoteFile:
         The URL as it may be written: without credentials.
     """
 
-    def __init__(self, url: str, path: Path, size: int | None = None, checked: bool = False):
+    def __init__(
+        self,
+        url: str,
+        path: Path,
+        size: int | None = None,
+        checked: bool = False,
+        secure: bool = False,
+    ):
         self.url, self.path, self.size = url, Path(path), size
         self.shown = describe_url(url)
-        self._expected, self._checked = size, checked
+        self._expected, self._checked, self._secure = size, checked, secure
+        self._over_https = self._is_https()  # all that is here
         self._notes = self.path.with_name(f"{self.path.name}.json")
         self._validator: str | None = None
         self._spans: list[Span] = []
@@ -300,8 +310,12 @@ class RemoteFile:
     def _start_over(self) -> None:
         """Forget another file's bytes, and what was announced of it."""
         self._spans, self._validator, self.size = [], None, self._expected
+        self._over_https = self._is_https()
         self._sha256, self._hashed = hashlib.sha256(), 0
         self.delete()
+
+    def _is_https(self) -> bool:
+        return self.url.lower().startswith("https:")
 
     def _progress(self, total: int | None) -> Progress:
         return Progress(plain_name(self.url), total, self.here)
@@ -320,7 +334,11 @@ class RemoteFile:
         same_file = url == self.shown and validator is not None
         if None not in (size, self._expected) and size != self._expected:
             return
+        over_https = notes.get("https") is True
+        if self._secure and not over_https:
+            return
         if same_file or self._checked:
+            self._over_https &= over_https
             self._spans, self.size = spans, size or self.size
             self._validator = validator if url == self.shown else None
 
@@ -336,6 +354,7 @@ class RemoteFile:
             "validator": self._validator,
             "size": self.size,
             "spans": self._spans,
+            "https": self._over_https,
         }
         with replacing(self._notes) as temporary:
             temporary.write_text(json.dumps(notes))

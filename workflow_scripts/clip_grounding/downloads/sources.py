@@ -164,7 +164,8 @@ class _Store:
             )
             return False
         part = self.file.with_name(f"{self.file.name}.part")
-        with RemoteFile(url, part, self._size, checked=True) as remote:
+        secure = self._sha256 is not None  # no bytes of a plain mirror that only it would tell
+        with RemoteFile(url, part, self._size, checked=True, secure=secure) as remote:
             try:
                 fetch_members(remote, members, path)
             except RangeRefusedError:
