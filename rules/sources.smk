@@ -5,8 +5,14 @@ wait is a job behind an ancient input.
 """
 
 from clip_grounding.checkpoints import digest_folder, stay_offline
+from clip_grounding.files import drop_dangling_links
 
 stay_offline()
+
+# A download that was deleted as a message said, or a file of the user's that has moved.
+if workflow.is_main_process:
+    for folder in ["published", *dataset_names("png")]:
+        drop_dangling_links(Path("data", folder))
 
 
 def source_of(dataset, name):

@@ -2,11 +2,16 @@
 
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread
+
+CERTIFICATE = Path(__file__).parent / "data" / "loopback.pem"
+"""Key and certificate of 127.0.0.1; clients trust it by REQUESTS_CA_BUNDLE."""
 
 
 @dataclass
@@ -33,6 +38,7 @@ class Request:
     method: str
     path: str
     range: str | None
+    authorization: str | None = None
     sent: int = 0
 
 
@@ -60,17 +66,22 @@ def shop(body: bytes, etag: str = '"v1"', **behaviour) -> Answer:
 
 
 @contextmanager
-def serve(answers: dict[str, bytes | Answer | list[Answer]]) -> Iterator[Server]:
-    """Serve `answers` by path, without the query; 404 for any other path.
+def serve(answers: dict[str, bytes | Answer | list[Answer]], tls: bool = False) -> Iterator[Server]:
+    """Serve `answers` by path, with the query or without; 404 for any other path.
 
-    Of a list, every request takes the next answer, and the last one stays.
+    Of a list, every request takes the next answer, and the last one stays. `tls` serves https.
     """
     closing = Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            path = self.path.partition("?")[0]
-            request = Request(self.command, self.path, self.headers.get("Range"))
+            path = self.path if self.path in answers else self.path.partition("?")[0]
+            request = Request(
+                self.command,
+                self.path,
+                self.headers.get("Range"),
+                self.headers.get("Authorization"),
+            )
             server.log.append(request)
             answer = answers.get(path, Answer(b"not here", status=404))
             if isinstance(answer, list):
@@ -125,7 +136,11 @@ def serve(answers: dict[str, bytes | Answer | list[Answer]]) -> Iterator[Server]
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
-    server = Server(f"http://127.0.0.1:{httpd.server_port}")
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATE)
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+    server = Server(f"http{'s' if tls else ''}://127.0.0.1:{httpd.server_port}")
     thread = Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -135,3 +150,36 @@ def serve(answers: dict[str, bytes | Answer | list[Answer]]) -> Iterator[Server]
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+
+@contextmanager
+def serve_raw(answer: bytes | Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve every request with these bytes, whatever they are; gives the URL.
+
+    A function gets the connection, to do to it what it likes until the other side hangs up.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def talk(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(20)
+            while b"\r\n\r\n" not in connection.recv(1 << 16):
+                pass
+            if callable(answer):
+                answer(connection)
+            else:
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1 << 16)  # so that what was sent is not reset on its way
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                Thread(target=talk, args=[listener.accept()[0]], daemon=True).start()
+
+    Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/file"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

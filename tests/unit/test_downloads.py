@@ -218,7 +218,7 @@ def test_a_bad_answer_is_refused_and_leaves_nothing(tmp_path, answer, expected, 
         fetch(server, tmp_path / "file", **expected)
     message = str(refusal.value)
     assert message.startswith(f"{server.url}/file: {problem}")
-    assert f"give its path as another url of {tmp_path / 'file'}" in message
+    assert "give their folder as `published_metrics` in the config" in message
     assert not (tmp_path / "file").exists()
     assert not (tmp_path / "file.part").exists() or (tmp_path / "file.part").stat().st_size == 0
 

@@ -8,12 +8,13 @@ import zipfile
 
 import numpy as np
 import pytest
-from serving import Answer, serve, shop
+from serving import CERTIFICATE, Answer, serve, shop
 
 from clip_grounding import layout
 from clip_grounding.downloads import remote
 from clip_grounding.downloads.checksums import BY_HAND, read_checksums
 from clip_grounding.downloads.sources import bring_source
+from clip_grounding.downloads.urls import stored_name
 from clip_grounding.errors import InputError
 
 NARRATIVES = json.dumps([{"image_id": str(number)} for number in range(5000)]).encode()
@@ -25,6 +26,7 @@ def in_a_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(remote, "PAUSES", (0.01, 0.01))
     monkeypatch.setattr(remote, "TIMEOUT", 0.5)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(CERTIFICATE))
 
 
 def digest(body):
@@ -62,41 +64,41 @@ def assert_same_members(path, whole, members):
 def test_a_download_is_kept_under_its_published_name_and_linked(tmp_path):
     with serve({"/png_val.json": NARRATIVES}) as server:
         bring_source([f"{server.url}/png_val.json?raw=1"], "data/ds/narratives.json", "data/ds")
+        stored = stored_name(f"{server.url}/png_val.json?raw=1")
     path = tmp_path / "data/ds/narratives.json"
     assert path.read_bytes() == NARRATIVES
-    assert str(path.readlink()) == "downloads/png_val.json"
+    assert re.fullmatch(r"png_val-[0-9a-f]{12}\.json", stored)
+    assert str(path.readlink()) == f"downloads/{stored}"
 
 
 def test_the_first_checksum_is_recorded_with_its_origin(tmp_path):
     with serve({"/a.json": NARRATIVES}) as server:
         bring_source([f"{server.url}/a.json"], "data/ds/narratives.json", "data/ds")
-    record = read_checksums(tmp_path / "data/ds/SHA256SUMS")["downloads/a.json"]
+    name = f"downloads/{stored_name(f'{server.url}/a.json')}"
+    record = read_checksums(tmp_path / "data/ds/SHA256SUMS")[name]
     assert record.sha256 == digest(NARRATIVES)
     assert record.origin == f"{server.url}/a.json"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", record.day)
     text = (tmp_path / "data/ds/SHA256SUMS").read_text()
-    assert f"{digest(NARRATIVES)}  downloads/a.json\n" in text  # as sha256sum --check reads it
+    assert f"{digest(NARRATIVES)}  {name}\n" in text  # as sha256sum --check reads it
 
 
 def test_a_later_download_that_differs_from_the_record_is_refused_with_both(tmp_path):
-    with serve({"/a.json": NARRATIVES}) as server:
-        bring_source([f"{server.url}/a.json"], "data/ds/narratives.json", "data/ds")
-        (tmp_path / "data/ds/downloads/a.json").unlink()
+    answers = {"/a.json": NARRATIVES}
+    with serve(answers) as server:
+        url = f"{server.url}/a.json"
+        bring_source([url], "data/ds/narratives.json", "data/ds")
+        (tmp_path / "data/ds/downloads" / stored_name(url)).unlink()
         (tmp_path / "data/ds/narratives.json").unlink()
-    answers = {"/a.json": OTHER}
-    with serve(answers) as again:
-        sums = tmp_path / "data/ds/SHA256SUMS"
-        sums.write_text(sums.read_text().replace(server.url, again.url))
+        answers["/a.json"] = OTHER
         with pytest.raises(InputError) as refusal:
-            bring_source([f"{again.url}/a.json"], "data/ds/narratives.json", "data/ds")
+            bring_source([url], "data/ds/narratives.json", "data/ds")
         assert digest(OTHER) in str(refusal.value)
         assert digest(NARRATIVES) in str(refusal.value)
         assert "give its sha256 in the config" in str(refusal.value)
         assert not (tmp_path / "data/ds/narratives.json").exists()
         # The remedy that it names works.
-        bring_source(
-            [f"{again.url}/a.json"], "data/ds/narratives.json", "data/ds", sha256=digest(OTHER)
-        )
+        bring_source([url], "data/ds/narratives.json", "data/ds", sha256=digest(OTHER))
     assert (tmp_path / "data/ds/narratives.json").read_bytes() == OTHER
 
 
@@ -104,7 +106,7 @@ def test_a_mirror_with_what_the_record_says_is_good(tmp_path):
     with serve({"/a.json": NARRATIVES}) as server:
         urls = [f"{server.url}/gone.json", f"{server.url}/a.json"]
         bring_source(urls, "data/ds/narratives.json", "data/ds")
-    assert (tmp_path / "data/ds/downloads/gone.json").read_bytes() == NARRATIVES
+    assert (tmp_path / "data/ds/downloads" / stored_name(urls[0])).read_bytes() == NARRATIVES
 
 
 def test_what_was_downloaded_is_checked_and_not_downloaded_again(tmp_path):
@@ -141,7 +143,8 @@ def test_a_file_put_in_place_by_hand_is_checked_and_used(tmp_path, known):
     bring_source(["http://127.0.0.1:1/a.json"], "data/ds/narratives.json", "data/ds", **known)
     assert (tmp_path / "data/ds/narratives.json").read_bytes() == NARRATIVES
     record = read_checksums(tmp_path / "data/ds/SHA256SUMS")["downloads/a.json"]
-    assert (record.origin, record.sha256) == (BY_HAND, digest(NARRATIVES))
+    assert record.origin == f"{BY_HAND} for http://127.0.0.1:1/a.json"
+    assert record.sha256 == digest(NARRATIVES)
 
 
 @pytest.mark.parametrize("known", [{"sha256": digest(NARRATIVES)}, {"size": len(NARRATIVES)}])
@@ -224,7 +227,7 @@ def test_more_images_fetch_only_the_rest_and_all_of_them_make_the_whole_zip(tmp_
     sizes = {f"val2017/{number:012d}.jpg": 150_000 for number in range(40)}
     whole, names = make_zip(sizes), list(sizes)
     known = {"size": len(whole), "sha256": digest(whole)}
-    with serve({"/val2017.zip": shop(whole)}) as server:
+    with serve({"/val2017.zip": shop(whole)}, tls=True) as server:
         url, path = [f"{server.url}/val2017.zip"], tmp_path / "data/ds/images.zip"
         moved = []
         for members in (names[:10], names[:20], None):
@@ -274,11 +277,10 @@ def test_the_first_images_by_id_are_chosen(tmp_path):
 
 
 def test_a_disk_that_is_full_is_said_for_single_members_too(tmp_path):
-    part = tmp_path / "data/ds/downloads/p.zip.part"
-    part.parent.mkdir(parents=True)
-    part.symlink_to("/dev/full")
-    with (
-        serve({"/p.zip": shop(PANOPTIC)}) as server,
-        pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"),
-    ):
-        bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", "data/ds", members=MEMBERS)
+    folder = tmp_path / "data/ds/downloads"
+    folder.mkdir(parents=True)
+    with serve({"/p.zip": shop(PANOPTIC)}) as server:
+        url = f"{server.url}/p.zip"
+        (folder / f"{stored_name(url)}.part").symlink_to("/dev/full")
+        with pytest.raises(InputError, match=r"\(No space left on device\): make room in"):
+            bring_source([url], "data/ds/panoptic.zip", "data/ds", members=MEMBERS)

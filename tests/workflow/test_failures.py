@@ -29,18 +29,20 @@ def test_a_wrong_checksum_is_refused_and_leaves_no_file(published, checkpoint, t
 
 
 def test_a_damaged_image_fails_its_shard_alone_and_names_it(published, checkpoint, tmp_path):
-    files = dict(published)
-    # Flip bytes in the first image's data: the zip's directory stays whole.
-    damaged = bytearray(files["/images.zip"])
-    damaged[200:220] = bytes(20)
-    files["/images.zip"] = bytes(damaged)
-    with serve(files) as server:
+    with serve(published) as server:
         run = Run(tmp_path, png_config(server.url, checkpoint))
         run.config["evaluate"] = {"directions": ["text_to_image"], "baselines": ["empty"]}
-        done = run.snakemake(check=False)
+        run.snakemake("fetch")
+    # Flip bytes in the first image's data: the zip's directory stays whole.
+    stored = (run / "data/small-png/images.zip").resolve()
+    damaged = bytearray(stored.read_bytes())
+    damaged[200:220] = bytes(20)
+    stored.write_bytes(damaged)
+    done = run.snakemake(check=False)
     relevance = "results/small-png/relevance/random-clip/gradient-attention/text_to_image"
     assert done.returncode != 0
-    assert "is damaged (CRC): delete the archive and rerun" in done.stdout
+    remedy = f"delete data/small-png/downloads/{stored.name} and rerun"
+    assert f"is damaged (CRC): {remedy}" in done.stdout
     log = "logs/small-png/compute_relevance/random-clip/gradient-attention/text_to_image/0000.log"
     assert log in done.stdout
     assert "is damaged (CRC)" in (run / log).read_text()

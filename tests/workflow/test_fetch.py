@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from hub import COMMIT, hub_answers
-from serving import serve, shop
+from serving import CERTIFICATE, serve, shop
 from workflows import Run, png_config
+
+from clip_grounding.downloads.urls import stored_name
 
 pytestmark = pytest.mark.workflow
 
@@ -51,8 +54,8 @@ def checked(url, published):
     }
 
 
-def serve_published(published):
-    return serve({path: shop(body) for path, body in published.items()})
+def serve_published(published, tls=False):
+    return serve({path: shop(body) for path, body in published.items()}, tls=tls)
 
 
 def test_after_fetch_a_whole_run_touches_no_network(published, checkpoint, tmp_path):
@@ -88,11 +91,11 @@ def test_the_block_of_the_network_would_be_noticed(published, checkpoint, tmp_pa
 def test_raising_max_images_fetches_the_rest_and_reruns_no_finished_shard(
     published, checkpoint, tmp_path
 ):
-    with serve_published(published) as server:
+    with serve_published(published, tls=True) as server:  # over plain http all would be checked
         config = png_config(server.url, checkpoint, **checked(server.url, published))
         config |= {"images_per_shard": 1, "max_images": 1}
         config["evaluate"] = {"directions": ["text_to_image"], "baselines": ["empty"]}
-        run = Run(tmp_path, config)
+        run = Run(tmp_path, config, {"REQUESTS_CA_BUNDLE": str(CERTIFICATE)})
         relevance = "results/small-png/relevance/random-clip/gradient-attention/text_to_image"
         targets = [f"{relevance}/{shard:04d}.parquet" for shard in range(6)]
         run.snakemake(targets[0])
@@ -108,10 +111,10 @@ def test_raising_max_images_fetches_the_rest_and_reruns_no_finished_shard(
         new = {"download_images": 4, "compute_relevance": 4}
         assert run.planned(*targets, config=everything) == new
         run.snakemake("fetch", config=everything)
-    downloads = run / "data/small-png/downloads"
-    assert (downloads / "images.zip").read_bytes() == published["/images.zip"]
+    stored = run / "data/small-png/downloads" / stored_name(f"{server.url}/images.zip")
+    assert stored.read_bytes() == published["/images.zip"]
     assert not (run / "data/small-png/images/0001.zip").is_symlink()
-    assert (run / "data/small-png/images/0005.zip").samefile(downloads / "images.zip")
+    assert (run / "data/small-png/images/0005.zip").samefile(stored)
     sent = sum(request.sent for request in server.log if request.path == "/images.zip")
     assert sent == len(published["/images.zip"])  # every byte once
 
@@ -142,3 +145,33 @@ def test_another_url_checksum_or_size_downloads_again(published, checkpoint, tmp
     changed = png_config(server.url, checkpoint, **files)
     planned = run.planned("data/small-png/narratives.json", config=changed)
     assert planned == {"download_source": 1}
+
+
+def test_a_damaged_download_is_replaced_by_following_the_message(published, checkpoint, tmp_path):
+    with serve_published(published) as server:
+        run = Run(tmp_path, png_config(server.url, checkpoint))
+        run.snakemake("fetch")
+        stored = (run / "data/small-png/narratives.json").resolve()
+        stored.write_bytes(stored.read_bytes()[:-100])
+        table = "results/small-png/narratives.parquet"
+        done = run.snakemake(table, check=False)
+        assert done.returncode != 0
+        (run / re.search(r"delete (\S+) and rerun", done.stdout)[1]).unlink()
+        run.snakemake(table)
+    assert stored.read_bytes() == published["/narratives.json"]
+
+
+def test_a_login_in_a_url_ends_the_run_before_it_is_written_anywhere(
+    published, checkpoint, tmp_path
+):
+    with serve_published(published) as server:
+        url = server.url.replace("://", "://user:hunter2@")
+        run = Run(tmp_path, png_config(url, checkpoint))
+        done = run.snakemake("fetch", check=False)
+    assert done.returncode != 0
+    assert "datasets.small-png.images.url: the URL holds a login" in done.stdout
+    assert "hunter2" not in done.stdout
+    assert server.log == []
+    (run / "overlay.yaml").unlink()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"hunter2" in path.read_bytes() for path in written)

@@ -1,6 +1,7 @@
 """Images and panoptic segmentations, read straight out of their zips."""
 
 import io
+import os
 import tempfile
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def open_images(paths: str | Path | list[str], split: str) -> Images:
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     # The zips of shards may be links to one file: it is opened once.
-    files = {Path(path).resolve(): str(path) for path in reversed(paths)}
+    files = {os.path.realpath(path): str(path) for path in reversed(paths)}
     return Images([Archive(name, name) for name in reversed(files.values())], split)
 
 

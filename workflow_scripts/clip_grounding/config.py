@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from clip_grounding.contracts import attribution_schema, list_kinds, why_refused
+from clip_grounding.downloads.urls import hide_secrets, why_secret
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import ModelConfig, read_model_config
 
@@ -62,9 +63,10 @@ def validate_config(config: dict, schema: Path) -> dict:
         errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)
         problems = [line for error in errors for line in _describe(error)]
         problems += [*_find_undefined_names(config), *_find_unusable_checkpoints(config)]
+        problems += _find_secrets(config)
         problems = problems or list(_find_refused(config))
     if problems:
-        lines = "\n".join(f"  {line}" for line in dict.fromkeys(problems))
+        lines = "\n".join(f"  {hide_secrets(line)}" for line in dict.fromkeys(problems))
         raise InputError(f"these settings cannot be used:\n{lines}")
     return config
 
@@ -260,6 +262,18 @@ def _find_unusable_checkpoints(config: dict) -> Iterator[str]:
                 f"{path}.revision: missing; give the commit of {checkpoint} to use, or write"
                 f" ./{checkpoint} if it is a local folder"
             )
+
+
+def _find_secrets(value, path: tuple = ()) -> Iterator[str]:
+    """Report URLs with credentials: settings end up in Snakemake's records and in logs."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _find_secrets(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _find_secrets(item, (*path, index))
+    elif isinstance(value, str) and "://" in value and (reason := why_secret(value)):
+        yield f"{_dotted(list(path))}: {reason}"
 
 
 def _find_refused(config: dict) -> Iterator[str]:

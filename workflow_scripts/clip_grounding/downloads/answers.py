@@ -5,6 +5,8 @@ from http import HTTPStatus
 
 import requests
 
+from clip_grounding.downloads.urls import hide_secrets, printable
+
 WEB_PAGE = "the server sent a web page, not the file: a login page or a captive portal?"
 
 _BUSY = {408, 425, 429}
@@ -37,13 +39,13 @@ def refuse_problems(response: requests.Response, start: int) -> None:
         raise ChangedError(f"the server's file ends before byte {start:,}")
     if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         after = response.headers.get("Retry-After", "")
-        wait = float(after) if after.isdigit() else 0.0
+        wait = float(after) if re.fullmatch(r"[0-9]{1,9}", after) else 0.0  # else a date
         raise PassingError(f"the server answered {_status(response)}", wait)
     if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         raise DownloadError(f"the server answered {_status(response)}")
     if response.headers.get("Content-Type", "").lower().startswith("text/html"):
         raise DownloadError(WEB_PAGE)
-    if response.headers.get("Content-Encoding", "identity") != "identity":
+    if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
         raise DownloadError("the server sent it compressed, which was not asked for")
 
 
@@ -56,10 +58,23 @@ def validator_of(response: requests.Response) -> str | None:
 def announced_size(response: requests.Response, ranged: bool) -> int | None:
     """The whole file's bytes, as the server announces them."""
     if ranged:
-        total = re.search(r"/(\d+)$", response.headers.get("Content-Range", ""))
+        total = re.search(r"/([0-9]{1,18})$", response.headers.get("Content-Range", ""))
         return int(total[1]) if total else None
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
+    length = response.headers.get("Content-Length", "").strip()
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
+
+
+def announced_start(response: requests.Response) -> int | None:
+    """Return the first byte of the part that the server announces; None if it makes no sense."""
+    part = re.fullmatch(
+        r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)",
+        response.headers.get("Content-Range", "").strip(),
+    )
+    if part is None or int(part[2]) < int(part[1]):
+        return None
+    if part[3] != "*" and int(part[2]) >= int(part[3]):
+        return None
+    return int(part[1])
 
 
 def is_web_page(head: bytes) -> bool:
@@ -68,13 +83,13 @@ def is_web_page(head: bytes) -> bool:
 
 
 def _status(response: requests.Response) -> str:
-    return f"{response.status_code} ({response.reason or 'without a reason'})"
+    return f"{response.status_code} ({printable(response.reason or 'without a reason', 80)})"
 
 
 def describe_cause(error: Exception) -> str:
-    """The innermost cause of an error of the network, in its own words."""
+    """Return the innermost cause of an error of the network in its own words, made harmless."""
     while inner := error.__cause__ or error.__context__ or getattr(error, "reason", None):
         if not isinstance(inner, Exception):
             break
         error = inner
-    return str(error) or type(error).__name__
+    return printable(hide_secrets(str(error))) or type(error).__name__

@@ -15,7 +15,7 @@ from clip_grounding.errors import InputError
 from clip_grounding.files import replacing
 
 BY_HAND = "put in place by hand"
-"""The origin of a file that no download of ours has brought."""
+"""How the origin of a file begins that no download of ours has brought."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,22 @@ class Record:
     origin: str
     day: str
 
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether no download of ours has brought the file."""
+        return self.origin.startswith(BY_HAND)
+
 
 def read_checksums(path: Path) -> dict[str, Record]:
-    """Read ``SHA256SUMS``; gives the records by file name, none where there is no such file."""
+    """Read ``SHA256SUMS``; returns the records by file name, none where there is no such file."""
     records, origin, day = {}, "", ""
-    for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable ({error}): delete it and rerun") from error
+    for number, line in enumerate(lines, 1):
         if comment := re.fullmatch(r"# (.*), (\d{4}-\d\d-\d\d)", line):
             origin, day = comment.groups()
         elif entry := re.fullmatch(r"([0-9a-f]{64})  (\S.*)", line):
@@ -44,13 +55,23 @@ def read_checksums(path: Path) -> dict[str, Record]:
 
 def record_checksum(path: Path, name: str, sha256: str, origin: str) -> None:
     """Note a file's checksum and origin in ``SHA256SUMS``, in place of an earlier note."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    _change(path, name, Record(sha256, origin, today))
+
+
+def forget_checksum(path: Path, name: str) -> None:
+    """Take a file's note out of ``SHA256SUMS``: its content turned out to be damaged."""
+    _change(path, name, None)
+
+
+def _change(path: Path, name: str, record: Record | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):  # several downloads share the file
-        today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        records = {**read_checksums(path), name: Record(sha256, origin, today)}
+        records = {**read_checksums(path), name: record}
         lines = [
             f"# {record.origin}, {record.day}\n{record.sha256}  {name}\n"
             for name, record in sorted(records.items())
+            if record is not None
         ]
         with replacing(path) as temporary:
-            temporary.write_text("".join(lines))
+            temporary.write_text("".join(lines), encoding="utf-8")

@@ -5,19 +5,23 @@ try goes on where it ended.
 """
 
 import os
-import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from clip_grounding.downloads.answers import DownloadError
 from clip_grounding.downloads.remote import RemoteFile
+from clip_grounding.downloads.urls import describe_url, is_remote, printable
 from clip_grounding.errors import InputError
-from clip_grounding.files import digest_file, replacing
+from clip_grounding.files import describe_unwritable, digest_file, replacing
+from clip_grounding.zips import Archive, ArchiveError, read_json
 
 
 def download(
-    urls: list[str], path: str | Path, size: int | None = None, sha256: str | None = None
+    urls: list[str],
+    path: str | Path,
+    size: int | None = None,
+    sha256: str | None = None,
 ) -> None:
     """Bring a file to `path`; a file of this machine is linked, not copied.
 
@@ -46,30 +50,32 @@ def download(
                 fetch_whole(url, path, size, sha256)
             else:
                 check_file(source, size, sha256)
+                if sha256 is None:
+                    check_content(source, path.suffix)
                 link(source, path)
         except DownloadError as problem:
-            problems[str(source or url)] = problem
+            problems[describe_url(url) if source is None else str(source)] = problem
         else:
             return
     if any(local_path(url) is None for url in urls):
         remedy = (
-            "run again to go on where it ended, or fetch the file by hand and give its path as"
-            f" another url of {path} in the config"
+            "run again to go on where it ended, or fetch the files by hand and give their folder as"
+            " `published_metrics` in the config"
         )
     else:
-        remedy = f"put the right file there, or correct the url of {path} in the config"
+        remedy = "put the right file there, or correct `published_metrics` in the config"
     raise describe_failure(problems, remedy)
 
 
 def describe_failure(problems: dict[str, DownloadError], remedy: str) -> InputError:
-    """Say of every place what was wrong with it, and what to do."""
+    """Return the error that says of every place what was wrong with it, and what to do."""
     places = "\n  ".join(f"{place}: {problem}" for place, problem in problems.items())
     return InputError(f"{places}: {remedy}" if len(problems) == 1 else f"{places}\n{remedy}")
 
 
 def local_path(url: str) -> Path | None:
-    """Give the absolute path of a file of this machine, None for a server's."""
-    if url.startswith(("http://", "https://")):
+    """Return the absolute path of a file of this machine, None for a server's."""
+    if is_remote(url):
         return None
     if url.startswith("file://"):
         return Path(url2pathname(urlsplit(url).path)).absolute()
@@ -83,8 +89,13 @@ def link(source: Path, path: Path, relative: bool = False) -> None:
         temporary.symlink_to(target)
 
 
-def fetch_whole(url: str, path: Path, size: int | None, sha256: str | None) -> str:
-    """Download a server's whole file to `path`; gives its sha256.
+def fetch_whole(
+    url: str, path: Path, size: int | None, sha256: str | None, suffix: str | None = None
+) -> str:
+    """Download a server's whole file to `path`; returns its sha256.
+
+    Without `sha256` the content is checked as far as its format allows: every member of a zip,
+    all of a JSON. `suffix` says which format it has, by default the one of `path`.
 
     Raises
     ------
@@ -101,7 +112,7 @@ def fetch_whole(url: str, path: Path, size: int | None, sha256: str | None) -> s
                     digest = remote.digest()
                     _check(digest, remote.size, size, sha256)
                     if sha256 is None:
-                        _check_format(part, path.suffix)
+                        check_content(part, path.suffix if suffix is None else suffix)
                 except DownloadError:
                     remote.forget()
                     if not resumed:
@@ -111,12 +122,12 @@ def fetch_whole(url: str, path: Path, size: int | None, sha256: str | None) -> s
                     break
             remote.keep_as(path)
         except OSError as error:
-            raise DownloadError(f"{path} cannot be written ({error.strerror})") from error
+            raise describe_unwritable(path, error) from error
     return digest
 
 
 def check_file(path: Path, size: int | None = None, sha256: str | None = None) -> str | None:
-    """Compare a file of this machine with what is expected; gives its sha256 where that counts.
+    """Compare a file of this machine with what is expected; returns its sha256 if that counts.
 
     Raises
     ------
@@ -143,17 +154,23 @@ def _check(digest: str | None, actual: int, size: int | None, sha256: str | None
         raise DownloadError(f"its sha256 is {digest}, {sha256} was expected")
 
 
-def _check_format(path: Path, suffix: str) -> None:
-    """Refuse what is no complete zip or JSON, where no checksum would tell."""
-    if suffix == ".zip":
-        try:
-            zipfile.ZipFile(path).close()
-        except (zipfile.BadZipFile, ValueError) as error:
-            raise DownloadError(f"no complete zip ({error})") from error
-    if suffix == ".json":
-        with path.open("rb") as file:
-            head = file.read(1024).lstrip()[:1]
-            file.seek(max(0, path.stat().st_size - 1024))
-            tail = file.read().rstrip()[-1:]
-        if head + tail not in (b"[]", b"{}"):
-            raise DownloadError("no complete JSON")
+def check_content(path: Path, suffix: str) -> None:
+    """Read a zip or JSON from end to end, where no checksum tells whether it is whole.
+
+    Raises
+    ------
+    DownloadError
+        It is damaged, or no such file. Files of other formats are not looked at.
+    """
+    try:
+        if suffix == ".zip":
+            with Archive(path, str(path)) as archive:
+                archive.check()
+        if suffix == ".json":
+            read_json(path.read_bytes(), keep=False)
+    except ArchiveError as error:
+        raise DownloadError(f"no complete zip ({printable(error.problem)})") from error
+    except ValueError as error:
+        raise DownloadError(f"no complete JSON{printable(str(error))}") from error
+    except OSError as error:
+        raise DownloadError(f"not readable ({error.strerror})") from error

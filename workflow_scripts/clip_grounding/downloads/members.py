@@ -11,8 +11,9 @@ from pathlib import Path
 from clip_grounding.downloads.answers import DownloadError
 from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.spans import join_near
+from clip_grounding.downloads.urls import printable
 from clip_grounding.files import replacing
-from clip_grounding.zips import Archive, DamagedError
+from clip_grounding.zips import Archive, ArchiveError, DamagedError
 
 _BLOCK = 1 << 16  # what is asked for at least, and the gap that is not worth a second request
 
@@ -34,12 +35,12 @@ def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
     RangeRefusedError
         The server sends no parts of files.
     DownloadError
-        The server cannot be reached, or its zip is damaged.
+        The server cannot be reached, or its zip is damaged or not one to trust.
     InputError
-        The zip has no such member, or is not one to trust.
+        The zip has no such member, or one that is not to be read.
     """
     try:
-        with Archive(_Reader(remote), remote.url) as archive:
+        with _open(remote) as archive:
             spans = {member: archive.span(member) for member in members}
             for again in (True, False):
                 remote.fetch_spans(join_near(list(spans.values()), _BLOCK))
@@ -50,7 +51,26 @@ def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
                     if not again:
                         raise
     except DamagedError as error:
-        raise DownloadError(str(error)) from error
+        raise DownloadError(printable(error.problem)) from error
+    except ArchiveError:
+        remote.forget()  # so that another try asks whether the server has another file now
+        raise
+
+
+def _open(remote: RemoteFile) -> Archive:
+    """Open the zip by its directory, fetched once more if what is here of it makes no sense."""
+    resumed = remote.here > 0
+    try:
+        return Archive(_Reader(remote), remote.shown)
+    except ArchiveError as error:
+        remote.forget()
+        if not resumed:
+            raise DownloadError(printable(error.problem)) from error
+    try:
+        return Archive(_Reader(remote), remote.shown)
+    except ArchiveError as error:
+        remote.forget()
+        raise DownloadError(printable(error.problem)) from error
 
 
 def _copy(archive: Archive, members: list[str], path: Path) -> None:

@@ -4,16 +4,16 @@ Bytes are fetched once. Whatever interrupts a download, the next one asks for th
 If-Range and the announced size tell whether the server still has the same file.
 """
 
+import errno
 import hashlib
 import json
+import os
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
 import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from clip_grounding.downloads.answers import (
     WEB_PAGE,
@@ -22,14 +22,16 @@ from clip_grounding.downloads.answers import (
     PassingError,
     RangeRefusedError,
     announced_size,
-    describe_cause,
+    announced_start,
     is_web_page,
     refuse_problems,
     validator_of,
 )
+from clip_grounding.downloads.connections import CHUNK, ask, open_session, read_body
 from clip_grounding.downloads.progress import Progress
 from clip_grounding.downloads.spans import Span, add_span, count_bytes, find_gaps, remove_span
-from clip_grounding.files import replacing
+from clip_grounding.downloads.urls import describe_url, plain_name
+from clip_grounding.files import describe_unwritable, replacing, sync
 
 TIMEOUT = 60
 """Seconds without a byte after which a connection counts as dead."""
@@ -37,8 +39,10 @@ TIMEOUT = 60
 PAUSES = (1, 2, 4, 8, 16)
 """Seconds to wait before each further try, after which a server counts as gone."""
 
+MOST_UNANNOUNCED = 2 << 30
+"""Bytes of a file whose size neither the config nor the server has told."""
+
 _LONGEST_PAUSE = 120
-_CHUNK = 1 << 16
 _SAVE_EVERY = 1.0  # seconds: what a kill can cost
 _END = 1 << 62  # beyond any file
 
@@ -57,25 +61,35 @@ class RemoteFile:
     checked : bool
         Whether the content is checked in the end, so that bytes of a mirror, or of a server that
         identifies no version, may be continued.
+    secure : bool
+        Whether only bytes that all came over https may be continued.
 
     Attributes
     ----------
     size : int or None
         The file's bytes, once known.
+    shown : str
+        The URL as it may be written: without credentials.
     """
 
-    def __init__(self, url: str, path: Path, size: int | None = None, checked: bool = False):
+    def __init__(
+        self,
+        url: str,
+        path: Path,
+        size: int | None = None,
+        checked: bool = False,
+        secure: bool = False,
+    ):
         self.url, self.path, self.size = url, Path(path), size
-        self._expected, self._checked = size, checked
+        self.shown = describe_url(url)
+        self._expected, self._checked, self._secure = size, checked, secure
+        self._over_https = self._is_https()  # all that is here
         self._notes = self.path.with_name(f"{self.path.name}.json")
         self._validator: str | None = None
         self._spans: list[Span] = []
         self._sha256, self._hashed = hashlib.sha256(), 0
         self._saved = 0.0
-        self._session = requests.Session()
-        self._session.headers.update(
-            {"User-Agent": "clip-grounding", "Accept-Encoding": "identity"}
-        )
+        self._session = open_session()
         self._load()
 
     def __enter__(self) -> "RemoteFile":
@@ -148,8 +162,9 @@ class RemoteFile:
         self._notes.unlink(missing_ok=True)
 
     def keep_as(self, path: Path) -> None:
-        """Give the complete file its final name."""
+        """Give the complete file its final name; its bytes are on the disk already."""
         self.path.replace(path)
+        sync(path.parent)
         self._notes.unlink(missing_ok=True)
 
     def _first_gap(self) -> Span | None:
@@ -177,13 +192,15 @@ class RemoteFile:
                 problem, wait = str(error), error.wait
                 if self._validator is None and not self._checked:
                     self._start_over()  # the rest could be another version's, and none would notice
-            # Progress earns new tries, but not the same bytes again after a fresh start.
-            tries = 0 if self.here > most else tries + 1
-            most = max(most, self.here)
+            # Progress earns new tries, but a few bytes do not, nor the same after a fresh start.
+            if self.here >= most + CHUNK:
+                tries, most = 0, self.here
+            else:
+                tries += 1
             if tries > len(PAUSES):
                 raise DownloadError(f"{problem}; {len(PAUSES)} more tries did not help")
             pause = min(max(wait, PAUSES[max(tries - 1, 0)]), _LONGEST_PAUSE)
-            print(f"{self.url}: {problem}; trying again in {pause:g} s", flush=True)
+            print(f"{self.shown}: {problem}; trying again in {pause:g} s", flush=True)
             time.sleep(pause)
             if parts:
                 rest = find_gaps(self._spans, *gap)
@@ -201,7 +218,7 @@ class RemoteFile:
             headers["Range"] = f"bytes={start}-{'' if open_end and not parts else stop - 1}"
             if self._validator and self._spans:
                 headers["If-Range"] = self._validator
-        with self._answer(headers) as response:
+        with ask(self._session, self.url, headers, TIMEOUT) as response:
             refuse_problems(response, start)
             ranged = response.status_code == HTTPStatus.PARTIAL_CONTENT
             announced = announced_size(response, ranged)
@@ -211,7 +228,11 @@ class RemoteFile:
             if not parts:
                 progress.announce(self.size, self.here)
             self._validator = validator_of(response)
-            end = self._receive(response, start, progress)
+            try:
+                self._require_room(start, stop)
+                end = self._receive(response, start, stop if parts else None, progress)
+            except OSError as error:
+                raise describe_unwritable(self.path, error) from error
             if self.size is not None and end < min(stop, self.size):
                 raise PassingError(self._describe_end(end))
             if self.size is None:
@@ -234,7 +255,7 @@ class RemoteFile:
             raise RangeRefusedError("the server sends no parts of it")
         if ranged and not asked:
             raise DownloadError("the server answered 206, 200 was expected")
-        if ranged and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        if ranged and announced_start(response) != start:
             raise DownloadError("the server sent another part than the one asked for")
         if None not in (announced, self._expected) and announced != self._expected:
             raise DownloadError(
@@ -243,30 +264,30 @@ class RemoteFile:
         if self._spans and None not in (announced, self.size) and announced != self.size:
             raise ChangedError("the server's file has changed its size since the download began")
 
-    @contextmanager
-    def _answer(self, headers: dict[str, str]) -> Iterator[requests.Response]:
-        try:
-            with self._session.get(
-                self.url, headers=headers, stream=True, timeout=(min(15, TIMEOUT), TIMEOUT)
-            ) as response:
-                yield response
-        except (requests.Timeout, requests.ConnectionError) as error:
-            raise PassingError(f"the download failed ({describe_cause(error)})") from error
-        except requests.RequestException as error:  # a malformed URL, a circle of redirects
-            raise DownloadError(f"the download failed ({describe_cause(error)})") from error
+    def _require_room(self, start: int, stop: int) -> None:
+        """Refuse a download that the disk has no room for, before its first byte."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        needed = 0 if self.size is None else min(stop, self.size) - start
+        if needed > shutil.disk_usage(self.path.parent).free:
+            raise OSError(errno.ENOSPC, f"{needed:,} bytes are to come")
 
-    def _receive(self, response: requests.Response, start: int, progress: Progress) -> int:
+    def _receive(
+        self, response: requests.Response, start: int, stop: int | None, progress: Progress
+    ) -> int:
         """Write the body at `start`, noting from time to time how far it is; gives its end."""
         position = start
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        most = MOST_UNANNOUNCED if self.size is None else self.size
         with self.path.open("r+b" if self._spans else "w+b", buffering=0) as file:
             file.seek(start)
             try:
-                for chunk in self._chunks(response, start):
+                for chunk in read_body(response, TIMEOUT):
                     if position == 0 and is_web_page(chunk):
                         raise DownloadError(WEB_PAGE)
-                    if self.size is not None and position + len(chunk) > self.size:
-                        raise DownloadError(f"more than the expected {self.size:,} bytes")
+                    if position + len(chunk) > most:
+                        hint = "" if self.size else ": give its `size` in the config"
+                        raise DownloadError(f"more than the expected {most:,} bytes{hint}")
+                    if stop is not None and position + len(chunk) > stop:
+                        raise DownloadError("the server sent more than the part asked for")
                     file.write(chunk)
                     if position == self._hashed:
                         self._sha256.update(chunk)
@@ -275,23 +296,12 @@ class RemoteFile:
                     position += len(chunk)
                     progress.advance(len(chunk))
                     if time.monotonic() - self._saved > _SAVE_EVERY:
-                        self._save()
+                        self._save(file.fileno())
+            except PassingError as error:
+                raise PassingError(f"{self._describe_end(position)}{error}") from error
             finally:
-                self._save()
+                self._save(file.fileno())
         return position
-
-    def _chunks(self, response: requests.Response, position: int) -> Iterator[bytes]:
-        """The body as it arrives; an end that comes too soon is an error."""
-        chunks = response.raw.stream(_CHUNK, decode_content=False)
-        try:
-            for chunk in chunks:
-                position += len(chunk)
-                yield chunk
-        except (HTTPError, OSError) as error:
-            silent = (
-                f", then nothing for {TIMEOUT} s" if isinstance(error, ReadTimeoutError) else ""
-            )
-            raise PassingError(f"{self._describe_end(position)}{silent}") from error
 
     def _describe_end(self, position: int) -> str:
         whole = "" if self.size is None else f" of {self.size:,}"
@@ -300,11 +310,15 @@ class RemoteFile:
     def _start_over(self) -> None:
         """Forget another file's bytes, and what was announced of it."""
         self._spans, self._validator, self.size = [], None, self._expected
+        self._over_https = self._is_https()
         self._sha256, self._hashed = hashlib.sha256(), 0
         self.delete()
 
+    def _is_https(self) -> bool:
+        return self.url.lower().startswith("https:")
+
     def _progress(self, total: int | None) -> Progress:
-        return Progress(self.url.partition("?")[0].rpartition("/")[2], total, self.here)
+        return Progress(plain_name(self.url), total, self.here)
 
     def _load(self) -> None:
         """Take up what an earlier download has left, if it is of the same file."""
@@ -314,24 +328,33 @@ class RemoteFile:
             notes = json.loads(self._notes.read_text())
             spans = [(int(start), int(stop)) for start, stop in notes["spans"]]
             size, validator, url = notes["size"], notes["validator"], notes["url"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return  # of a version that noted otherwise
-        same_file = url == self.url and validator is not None
+        spans = remove_span(spans, self.path.stat().st_size, _END)  # what was cut off is not here
+        same_file = url == self.shown and validator is not None
         if None not in (size, self._expected) and size != self._expected:
             return
+        over_https = notes.get("https") is True
+        if self._secure and not over_https:
+            return
         if same_file or self._checked:
+            self._over_https &= over_https
             self._spans, self.size = spans, size or self.size
-            self._validator = validator if url == self.url else None
+            self._validator = validator if url == self.shown else None
 
-    def _save(self) -> None:
+    def _save(self, descriptor: int | None = None) -> None:
+        """Note what is here, once the bytes of the open file are on the disk, not before."""
         if not self._spans:
             self.delete()
             return
+        if descriptor is not None:
+            os.fsync(descriptor)
         notes = {
-            "url": self.url,
+            "url": self.shown,
             "validator": self._validator,
             "size": self.size,
             "spans": self._spans,
+            "https": self._over_https,
         }
         with replacing(self._notes) as temporary:
             temporary.write_text(json.dumps(notes))
