@@ -5,8 +5,16 @@ wait is a job behind an ancient input.
 """
 
 from clip_grounding.checkpoints import digest_folder, stay_offline
+from clip_grounding.models.folders import refuse_foreign_manifest
 
 stay_offline()
+
+# Snakemake deletes a job's outputs before it starts: afterwards is too late to refuse.
+try:
+    for name in models_of(CONFIG["dataset"]):
+        refuse_foreign_manifest(Path("data/models", name))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
 
 def source_of(dataset, name):

@@ -15,6 +15,7 @@ from serving import Answer, serve
 
 from clip_grounding.checkpoints import fetch_checkpoint
 from clip_grounding.errors import InputError
+from clip_grounding.models.folders import finish_part, start_part
 from clip_grounding.scenes.tokenizer import build_tokenizer
 
 REPOSITORY = Path(__file__).parents[2]
@@ -157,9 +158,48 @@ def test_a_folder_that_is_absent_is_named(tmp_path):
 
 def test_the_folder_that_the_workflow_fills_is_no_source(tmp_path):
     source = make_folder(tmp_path / "model", WHOLE)
-    with pytest.raises(InputError, match="the workflow itself fills this folder"):
+    with pytest.raises(InputError, match="a folder that the workflow itself fills"):
         fetch_checkpoint(source, None, tmp_path / "model")
     assert names_in(tmp_path / "model") == sorted(WHOLE)
+
+
+@pytest.mark.parametrize("place", ["model/original", ".", "model", ".model.part"])
+def test_a_source_that_overlaps_with_the_folder_survives(tmp_path, place):
+    source = make_folder(tmp_path / place, WHOLE)
+    (tmp_path / "link").symlink_to(source)
+    for given in (source, str(tmp_path / "link")):
+        with pytest.raises(InputError) as refusal:
+            fetch_checkpoint(given, None, tmp_path / "model")
+        assert str(refusal.value).startswith(f"{given}: overlaps with {tmp_path}/")
+    assert {name: Path(source, name).read_bytes() for name in WHOLE} == WHOLE
+    # The remedy: a folder elsewhere.
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    if place != ".":
+        Path(source).rename(elsewhere)
+        fetch_checkpoint(str(elsewhere), None, tmp_path / "model")
+        assert names_in(tmp_path / "model") == sorted([*WHOLE, "manifest.json"])
+
+
+def test_a_source_of_links_into_the_folder_survives(tmp_path):
+    folder, source = tmp_path / "model", Path(make_folder(tmp_path / "mine", WHOLE))
+    weights = source / "model.safetensors"
+    weights.rename(start_part(folder, "owner/clip") / weights.name)
+    finish_part(folder, "owner/clip", COMMIT)
+    weights.symlink_to(folder / weights.name)
+    with pytest.raises(InputError, match=f"{weights}: overlaps with {folder}"):
+        fetch_checkpoint(str(source), None, folder)
+    assert weights.read_bytes() == WHOLE[weights.name]
+
+
+def test_somebodys_files_in_the_folder_survive_a_fetch(tmp_path):
+    source = make_folder(tmp_path / "mine", WHOLE)
+    fetch_checkpoint(source, None, tmp_path / "model")
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    for checkpoint, revision in ((source, None), ("owner/clip", COMMIT)):
+        with pytest.raises(InputError, match=r"holds notes.txt, which the workflow did not write"):
+            fetch_checkpoint(checkpoint, revision, tmp_path / "model")
+    assert (tmp_path / "model" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "model" / "config.json").exists()
 
 
 def test_files_of_an_earlier_checkpoint_do_not_stay(tmp_path):
@@ -268,11 +308,11 @@ def test_a_hub_that_is_gone_is_named(tmp_path, monkeypatch, failure):
         raise failure
 
     monkeypatch.setattr("huggingface_hub.HfApi.list_repo_tree", fail)
-    make_folder(tmp_path / "model", WHOLE)
+    fetch_checkpoint(make_folder(tmp_path / "mine", WHOLE), None, tmp_path / "model")
     with pytest.raises(InputError) as refusal:
         fetch_checkpoint("owner/clip", COMMIT, tmp_path / "model")
     assert f"owner/clip at revision {COMMIT}: the hub did not give it ({failure})" in str(
         refusal.value
     )
-    assert names_in(tmp_path) == ["model"]
-    assert names_in(tmp_path / "model") == sorted(WHOLE)
+    assert names_in(tmp_path) == ["mine", "model"]
+    assert names_in(tmp_path / "model") == sorted([*WHOLE, "manifest.json"])

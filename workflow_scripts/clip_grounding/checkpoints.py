@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from clip_grounding.errors import InputError
-from clip_grounding.files import digest_file, digest_files, replacing
+from clip_grounding.files import digest_file, digest_files
 from clip_grounding.models.config import read_model_config
-
-MANIFEST = "manifest.json"
-_RECORD = ".manifest.json"  # Snakemake deletes the manifest before it runs a job again
-_ORIGIN = ".origin"  # what a partial folder is of
+from clip_grounding.models.folders import (
+    NOTE,
+    drop_part,
+    finish_part,
+    read_record,
+    refuse_overlap,
+    start_part,
+    write_manifest,
+)
 
 _SETTINGS = (
     "config.json",
@@ -52,30 +57,29 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
     revision : str or None
         The revision of a hub id; None for a local folder.
     folder : str or Path
-        The folder to make. One that is there is replaced.
+        The folder to make. One that the workflow made is replaced.
 
     Raises
     ------
     InputError
         The checkpoint cannot be had, lacks a file that inference needs, or is of a model or a
-        tokenizer that no job could use. `folder` stays as it was.
+        tokenizer that no job could use; or making `folder` would remove files that the workflow
+        did not write. `folder` stays as it was.
     """
     from clip_grounding.tokens import TextTokenizer  # not at hand where the workflow is parsed
 
     folder = Path(folder).absolute()
-    if revision is not None and _is_here(folder, checkpoint, revision):
-        shutil.copyfile(folder / _RECORD, folder / MANIFEST)
+    if revision is None:
+        source = Path(checkpoint).expanduser().absolute()
+        refuse_overlap(source, folder)
+    elif _is_here(folder, checkpoint, revision):
+        write_manifest(folder)
         return
-    partial = folder.with_name(f".{folder.name}.part")
     origin = str(checkpoint) if revision is None else f"{checkpoint} at revision {revision}"
-    notes = partial / _ORIGIN
-    if revision is None or not (notes.exists() and notes.read_text() == origin):
-        shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True, exist_ok=True)
-    notes.write_text(origin)
+    partial = start_part(folder, origin, resume=revision is not None)
     try:
         if revision is None:
-            _link_local(Path(checkpoint).expanduser().absolute(), partial, folder)
+            _link_local(source, partial, folder)
         else:
             _fetch_from_hub(checkpoint, revision, partial)
         _check_shards(partial, origin)
@@ -83,15 +87,9 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
         _refuse_unusable(TextTokenizer, partial, origin)
     except InputError:
         if revision is None or not _has_begun(partial):
-            shutil.rmtree(partial, ignore_errors=True)
+            drop_part(folder)
         raise
-    notes.unlink()
-    # The old files go first: weights of another format beside the new would be loaded instead.
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
-    write_manifest(folder, checkpoint, revision)
-    if revision is not None:
-        shutil.copyfile(folder / MANIFEST, folder / _RECORD)
+    finish_part(folder, checkpoint, revision)
 
 
 def stay_offline() -> None:
@@ -101,28 +99,24 @@ def stay_offline() -> None:
 
 def _has_begun(partial: Path) -> bool:
     """Tell whether any of a hub checkpoint has arrived, be it part of a file."""
-    files = (path for path in partial.rglob("*") if path.is_file() and path.name != _ORIGIN)
+    files = (path for path in partial.rglob("*") if path.is_file() and path.name != NOTE)
     return any(".cache" not in path.parts or path.suffix == ".incomplete" for path in files)
 
 
 def _is_here(folder: Path, checkpoint: str, revision: str) -> bool:
     """Tell whether a folder is a hub checkpoint's already, by the copy of its manifest."""
+    record = read_record(folder)
     try:
-        manifest = json.loads((folder / _RECORD).read_text())
-        files = manifest["files"]
-        if [manifest["checkpoint"], manifest["revision"]] != [checkpoint, revision]:
+        if folder.is_symlink() or record is None:
             return False
-        return all(digest_file(folder / name) == digest for name, digest in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if [record["checkpoint"], record["revision"]] != [checkpoint, revision]:
+            return False
+        return all(digest_file(folder / name) == digest for name, digest in record["files"].items())
+    except OSError:
         return False
 
 
 def _link_local(source: Path, partial: Path, folder: Path) -> None:
-    if source.resolve() == folder.resolve():
-        raise InputError(
-            f"{source}: the workflow itself fills this folder: move the checkpoint elsewhere and"
-            " correct `checkpoint` in the config"
-        )
     if not source.is_dir():
         raise InputError(
             f"{source}: no such folder: correct `checkpoint` in the config; a hub id needs its"
@@ -131,7 +125,7 @@ def _link_local(source: Path, partial: Path, folder: Path) -> None:
     names = _select_files([path.name for path in source.iterdir()], str(source))
     read_model_config(source)
     for name in names:
-        (partial / name).unlink(missing_ok=True)
+        refuse_overlap(source / name, folder)
         (partial / name).symlink_to(source / name)
 
 
@@ -270,15 +264,3 @@ def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
     digests = digest_files([folder / name for name in names], cache)
     content = [names, digests]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-
-def write_manifest(folder: Path, checkpoint: str, revision: str | None) -> None:
-    """Write ``manifest.json``: where a checkpoint folder comes from, and each file's sha256."""
-    files = {
-        path.name: digest_file(path)
-        for path in sorted(folder.iterdir())
-        if path.name not in (MANIFEST, _RECORD)
-    }
-    manifest = {"checkpoint": checkpoint, "revision": revision, "files": files}
-    with replacing(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
