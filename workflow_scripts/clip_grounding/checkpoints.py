@@ -66,7 +66,7 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
         tokenizer that no job could use; or making `folder` would remove files that the workflow
         did not write. `folder` stays as it was.
     """
-    from clip_grounding.tokens import TextTokenizer  # not at hand where the workflow is parsed
+    from clip_grounding.models.checks import check_weights  # not at hand in parsing the workflow
 
     folder = Path(folder).absolute()
     if revision is None:
@@ -80,14 +80,17 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
     try:
         if revision is None:
             _link_local(source, partial, folder)
+            _refuse_settings(partial, origin)
         else:
             _fetch_from_hub(checkpoint, revision, partial)
-        _check_shards(partial, origin)
-        _complete_tokenizer(partial, origin)
-        _refuse_unusable(TextTokenizer, partial, origin)
     except InputError:
         if revision is None or not _has_begun(partial):
             drop_part(folder)
+        raise
+    try:
+        _refuse_unusable(check_weights, partial, origin)
+    except InputError:
+        drop_part(folder)
         raise
     finish_part(folder, checkpoint, revision)
 
@@ -123,6 +126,12 @@ def _link_local(source: Path, partial: Path, folder: Path) -> None:
             " `revision` beside it"
         )
     names = _select_files([path.name for path in source.iterdir()], str(source))
+    for name in names:
+        if not (source / name).is_file():
+            raise InputError(
+                f"{source / name}: is no file, or a link to none: fetch the checkpoint again, with"
+                " the files that its links point at"
+            )
     read_model_config(source)
     for name in names:
         refuse_overlap(source / name, folder)
@@ -146,6 +155,9 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
             checkpoint, revision=revision, local_dir=partial, allow_patterns=["config.json"]
         )
         _refuse_unusable(read_model_config, partial, origin)
+        small = [name for name in wanted if not _is_weights(name)]
+        snapshot_download(checkpoint, revision=revision, local_dir=partial, allow_patterns=small)
+        _refuse_settings(partial, origin)
         snapshot_download(checkpoint, revision=revision, local_dir=partial, allow_patterns=wanted)
     except (OSError, ValueError, HTTPError) as error:
         lines = [line for line in str(error).splitlines() if line]
@@ -169,6 +181,7 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
 def _select_files(names: Iterable[str], origin: str) -> list[str]:
     """Choose what inference needs among a checkpoint's files; raise if something is missing."""
     names = set(names)
+    _refuse_adapter(names, origin)
     if "config.json" not in names:
         raise _missing(origin, "config.json")
     if not names & {"preprocessor_config.json", "processor_config.json"}:
@@ -195,6 +208,17 @@ def _select_files(names: Iterable[str], origin: str) -> list[str]:
     raise _missing(origin, "model.safetensors, nor pytorch_model.bin")
 
 
+def _refuse_adapter(names: Iterable[str], origin: str) -> None:
+    """Refuse a folder whose model is the weights with an adapter beside them."""
+    for name in sorted(names):
+        if re.fullmatch(r"adapter_(config\.json|model\..*)", name):
+            raise InputError(
+                f"{origin}: has {name}, an adapter that would be left out: merge it into the"
+                " weights (peft's merge_and_unload), save them to a folder of their own and give"
+                " that as `checkpoint`"
+            )
+
+
 def _missing(origin: str, what: str) -> InputError:
     return InputError(
         f"{origin}: has no {what}: a checkpoint in the transformers layout is needed; correct"
@@ -202,17 +226,16 @@ def _missing(origin: str, what: str) -> InputError:
     )
 
 
-def _check_shards(folder: Path, origin: str) -> None:
-    for index in folder.glob("*.index.json"):
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{origin}: {index.name} is no index of weights: fetch the checkpoint again"
-            ) from error
-        for shard in sorted(shards):
-            if not (folder / shard).is_file():
-                raise _missing(origin, f"{shard}, which {index.name} names")
+def _is_weights(name: str) -> bool:
+    return name.endswith((".safetensors", ".bin"))
+
+
+def _refuse_settings(folder: Path, origin: str) -> None:
+    """Refuse a checkpoint by all of its files but the weights, which may still have to come."""
+    from clip_grounding.models.checks import check_settings
+
+    _complete_tokenizer(folder, origin)
+    _refuse_unusable(check_settings, folder, origin)
 
 
 def _complete_tokenizer(folder: Path, origin: str) -> None:
@@ -224,11 +247,12 @@ def _complete_tokenizer(folder: Path, origin: str) -> None:
 
     try:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
+        tokenizer.backend_tokenizer.save(str(target))
+    except Exception as error:  # tokenizers raises bare Exception
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{origin}: vocab.json and merges.txt make no tokenizer ({error}): fetch them again"
+            f"{origin}: vocab.json and merges.txt make no tokenizer ({reason}): fetch them again"
         ) from error
-    tokenizer.backend_tokenizer.save(str(target))
 
 
 def _refuse_unusable(read: Callable[[Path], object], folder: Path, origin: str) -> None:
@@ -236,7 +260,9 @@ def _refuse_unusable(read: Callable[[Path], object], folder: Path, origin: str) 
     try:
         read(folder)
     except InputError as error:
-        raise InputError(str(error).replace(f"{folder}/", f"{origin}: ")) from error
+        within = f"{origin}: " if " at revision " in origin else f"{origin}/"
+        message = str(error).replace(f"{folder}/", within).replace(f"{folder}:", f"{origin}:")
+        raise InputError(message) from error
 
 
 def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
@@ -259,8 +285,10 @@ def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
     folder, cache = Path(folder).expanduser().absolute(), Path(cache)
     try:
         names = _select_files([path.name for path in folder.iterdir()], str(folder))
+        if not all((folder / name).is_file() for name in names):
+            return None
+        digests = digest_files([folder / name for name in names], cache)
     except (OSError, ValueError, InputError):
         return None
-    digests = digest_files([folder / name for name in names], cache)
     content = [names, digests]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
