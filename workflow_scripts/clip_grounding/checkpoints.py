@@ -66,8 +66,6 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
         tokenizer that no job could use; or making `folder` would remove files that the workflow
         did not write. `folder` stays as it was.
     """
-    from clip_grounding.models.checks import check_weights  # not at hand in parsing the workflow
-
     folder = Path(folder).absolute()
     if revision is None:
         source = Path(checkpoint).expanduser().absolute()
@@ -75,6 +73,8 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
     elif _is_here(folder, checkpoint, revision):
         write_manifest(folder)
         return
+    from clip_grounding.models.checks import check_weights  # imports torch, for seconds
+
     origin = str(checkpoint) if revision is None else f"{checkpoint} at revision {revision}"
     partial = start_part(folder, origin, resume=revision is not None)
     try:

@@ -10,6 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors import safe_open
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import AutoConfig, AutoModel
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_json, read_model_config, read_settings
@@ -50,8 +55,6 @@ def stock_config(folder: str | Path):
     InputError
         The class refuses it.
     """
-    from transformers import AutoConfig  # seconds to import
-
     settings = read_settings(folder)
     model_type = read_model_config(folder).model_type
     return _refusing(
@@ -63,9 +66,6 @@ def stock_config(folder: str | Path):
 
 def expected_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """Return name and shape of each weight that a checkpoint's config.json asks for."""
-    import torch
-    from transformers import AutoModel
-
     config = stock_config(folder)
 
     def build():
@@ -90,8 +90,6 @@ def check_tokenizer(folder: str | Path, config) -> None:
         It has an id without a row in the embedding, entries without the merges that make them,
         or ends texts with another id than the model pools.
     """
-    from tokenizers import Tokenizer
-
     path = Path(folder) / "tokenizer.json"
     tokenizer = TextTokenizer(folder)
     ids = Tokenizer.from_file(str(path)).get_vocab()
@@ -159,8 +157,6 @@ def check_weights(folder: Path) -> None:
     InputError
         Names the file and a weight.
     """
-    import torch  # seconds to import
-
     expected = expected_shapes(folder)
     found = set()
     for path in weight_files(folder):
@@ -170,7 +166,7 @@ def check_weights(folder: Path) -> None:
             if is_harmless(name):
                 continue
             value = _refusing(read, f"{path}: {name} cannot be read", _FETCH_AGAIN)
-            if not isinstance(value, torch.Tensor):
+            if not isinstance(value, Tensor):
                 raise InputError(
                     f"{path}: {name} is no tensor: a file of nothing but weights is needed; save"
                     " the model with save_pretrained, or give another `checkpoint`"
@@ -251,9 +247,6 @@ def read_shards(index: Path) -> list[str]:
 
 def _open_weights(path: Path) -> Iterator[tuple[str, Callable]]:
     """Yield each tensor's name, and what reads it."""
-    import torch
-    from safetensors import safe_open
-
     try:
         if path.suffix == ".safetensors":
             weights = safe_open(path, "pt")
@@ -282,9 +275,7 @@ def _describe(path: Path) -> str:
     )
 
 
-def _refuse_values(path: Path, name: str, value) -> None:
-    import torch
-
+def _refuse_values(path: Path, name: str, value: Tensor) -> None:
     if value.dtype not in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
         dtype = str(value.dtype).removeprefix("torch.")
         raise InputError(
