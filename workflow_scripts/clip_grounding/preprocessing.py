@@ -8,8 +8,8 @@ from PIL import Image
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_model_config
 
-# Heights and widths that become square, one short of it either way, and much larger or smaller.
-_PROBE_SIDES = ((2, 2), (100, 101), (101, 100), (1, 50), (700, 3))
+# Heights and widths that become square, or one short of it either way; small ones show it best.
+_PROBE_SIDES = ((2, 2), (2, 3), (3, 2), (1, 50), (700, 3), (800, 801))
 
 
 def square_padding(height: int, width: int) -> tuple[int, int]:

@@ -252,13 +252,23 @@ def _open_weights(path: Path) -> Iterator[tuple[str, Callable]]:
             weights = safe_open(path, "pt")
             names, read = weights.keys(), weights.get_tensor
         else:
-            mapped = zipfile.is_zipfile(path)
+            mapped = _is_stored_zip(path)
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
             names, read = list(state), state.__getitem__
     except Exception as error:  # whose message is left out: torch advises to load it as code
         raise InputError(f"{path}: {_describe(path)}") from error
     for name in names:
         yield name, lambda name=name: read(name)
+
+
+def _is_stored_zip(path: Path) -> bool:
+    """Tell whether a pickle of weights is in a zip; torch's own are not compressed."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as members:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members.infolist()):
+            raise ValueError("compressed")
+    return True
 
 
 def _describe(path: Path) -> str:

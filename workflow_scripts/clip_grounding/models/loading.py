@@ -112,6 +112,11 @@ def _compare_with_stock(
         ("text", clip.embed(clip.text, ids), stock.text_embeds),
     ):
         difference = (ours - theirs).abs().max().item()
+        if not theirs.isfinite().all():
+            raise InputError(
+                f"{folder}: the {name} tower makes embeddings that are NaN or infinite: its weights"
+                " are damaged or too large; fetch it again, or give another `checkpoint`"
+            )
         if not difference <= PROBE_TOLERANCE:
             raise InputError(
                 f"{folder}: the {name} tower, run block by block, differs from the model's own "
