@@ -17,6 +17,7 @@ from clip_grounding.models.folders import clear_folder, drop_part
 
 _MADE = ("data", "results")
 _TOLD = {"logs": r".*\.log", "benchmarks": r".*\.tsv|performance\.json"}
+_CACHES = ("data/.digests.json", "data/.image_counts.json", "data/models/.digests.json")
 _RECORDS = ("metadata", "incomplete")  # of finished jobs, and of jobs that a kill ended
 
 
@@ -49,8 +50,8 @@ def clean_folder(root: Path) -> list[Path]:
         _remove_output(root / name)
     for part in sorted((root / "data/models").glob(".*.part")):
         drop_part(part.with_name(part.name.removeprefix(".").removesuffix(".part")))
-    if recorded:
-        (root / "data/models/.digests.json").unlink(missing_ok=True)
+    for name in _CACHES if recorded else ():
+        (root / name).unlink(missing_ok=True)
     for name, pattern in _TOLD.items():
         for path in _files(root / name):
             if re.fullmatch(pattern, path.name):
