@@ -39,8 +39,9 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
     ------
     InputError
         The folder holds no model of a family of `FAMILIES`, or one whose towers are built in
-        another way than its adapter opens them, or whose tokenizer is of another model; or half
-        precision is asked for without a GPU.
+        another way than its adapter opens them, or whose tokenizer is of another model; weights
+        are missing, unreadable, or not used by the model; or half precision is asked for without
+        a GPU.
     """
     if precision != "float32" and device.type == "cpu":
         raise InputError(f"precision: {precision} is for GPUs, and this job has none: use float32")
