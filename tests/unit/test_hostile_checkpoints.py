@@ -4,7 +4,10 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from clip_grounding.errors import InputError
 from clip_grounding.models.loading import load_model
 from clip_grounding.preprocessing import ImagePreprocessor
 
+REPOSITORY = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 TEXTS = ["there is a red star on the sand , and two dogs in front of the trees ."] * 4
 DEEP = "[" * 200_000 + "]" * 200_000
@@ -380,6 +384,19 @@ def test_any_odd_value_of_any_key_is_one_sentence_or_runs(mine, name):
 
 
 # Files
+
+
+def test_python_without_docstrings_is_not_blamed_on_the_checkpoint(whole, tmp_path):
+    program = "import sys; from clip_grounding.checkpoints import fetch_checkpoint;"
+    program += "fetch_checkpoint(sys.argv[1], None, sys.argv[2])"
+    done = subprocess.run(
+        [sys.executable, "-OO", "-c", program, whole, tmp_path / "model"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow_scripts")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "InputError: PYTHONOPTIMIZE: is 2, and transformers needs docstrings" in done.stderr
 
 
 @pytest.mark.parametrize(

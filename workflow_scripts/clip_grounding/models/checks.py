@@ -5,6 +5,7 @@ shapes are made, without memory.
 """
 
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -53,8 +54,11 @@ def stock_config(folder: str | Path):
     Raises
     ------
     InputError
-        The class refuses it.
+        The class refuses it, or Python runs without docstrings, of which transformers makes its
+        classes.
     """
+    if sys.flags.optimize > 1:
+        raise InputError("PYTHONOPTIMIZE: is 2, and transformers needs docstrings: unset it")
     settings = read_settings(folder)
     model_type = read_model_config(folder).model_type
     return _refusing(
