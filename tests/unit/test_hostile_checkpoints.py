@@ -18,6 +18,7 @@ from saved_models import save_model
 
 from clip_grounding.checkpoints import digest_folder, fetch_checkpoint
 from clip_grounding.errors import InputError
+from clip_grounding.models.config import read_model_config
 from clip_grounding.models.loading import load_model
 from clip_grounding.preprocessing import ImagePreprocessor
 
@@ -422,6 +423,12 @@ def test_what_is_no_file_is_named_and_nothing_waits_for_it(mine, tmp_path, name,
         path.symlink_to(mine / ("absent" if kind == "dangling" else name))
     assert digest_folder(mine, tmp_path / "digests.json") is None
     assert refusal(mine).startswith(f"{path}: is no file, or a link to none")
+
+
+def test_a_config_that_is_a_pipe_is_named_where_settings_are_read(tmp_path):
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(InputError, match=r"config.json: no readable .* it is no file"):
+        read_model_config(tmp_path)
 
 
 def test_a_snapshot_of_links_to_blobs_elsewhere_passes(mine, tmp_path):

@@ -5,6 +5,7 @@ return, code of the checkpoint's own) are none of a checkpoint's business here.
 """
 
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -210,7 +211,10 @@ def read_json(path: Path) -> dict:
         The file is missing, damaged, too large, nested too deep, or no object.
     """
     try:
-        if path.stat().st_size > _LARGEST_FILE:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")  # and reading a pipe would wait for ever
+        if status.st_size > _LARGEST_FILE:
             raise ValueError(f"it is larger than {_LARGEST_FILE} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
