@@ -427,7 +427,7 @@ def test_what_is_no_file_is_named_and_nothing_waits_for_it(mine, tmp_path, name,
 
 def test_a_config_that_is_a_pipe_is_named_where_settings_are_read(tmp_path):
     os.mkfifo(tmp_path / "config.json")
-    with pytest.raises(InputError, match=r"config.json: no readable .* it is no file"):
+    with pytest.raises(InputError, match=r"config.json: no readable .*it is no file"):
         read_model_config(tmp_path)
 
 
