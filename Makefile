@@ -18,7 +18,7 @@ help:
 	@echo "make why     say which jobs would run, and for which changed setting or function"
 	@echo "make lint    check style: ruff, snakefmt, snakemake --lint"
 	@echo "make benchmark  time relevance jobs against bare forward passes (about 8 minutes)"
-	@echo "make clean   delete what runs made: data/, results/ but its README, logs/, benchmarks/"
+	@echo "make clean   delete what runs made in data/, results/, logs/, benchmarks/; list the rest"
 	@echo
 	@echo "CORES=$(CORES) sets how many cores demo uses, PYTHON=$(PYTHON) what makes $(VENV),"
 	@echo "ARGS what snakemake gets in why: make why ARGS='--config dataset=scenes'."
@@ -45,11 +45,9 @@ lint: $(READY)
 benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/relevance.py
 
-# Downloads are under data/ too. The environment stays.
+# Downloads, the environment and whatever no run made stay.
 clean:
-	@echo "deleting data/, results/ (its README.md stays), logs/, benchmarks/ and .snakemake/"
-	@rm -rf data logs benchmarks .snakemake
-	@if [ -d results ]; then find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +; fi
+	@$(if $(wildcard $(READY)),$(BIN)/python,$(PYTHON)) workflow_scripts/clean.py
 
 $(READY): requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -12,7 +12,7 @@ rule build_gallery:
         images=all_images_files,
     output:
         page="results/{dataset}/gallery/index.html",
-        files=directory("results/{dataset}/gallery/files"),
+        index="results/{dataset}/gallery/files/index.js",
     params:
         code=code_of("build_gallery"),
         spec=gallery_spec,

@@ -6,8 +6,16 @@ wait is a job behind an ancient input.
 
 from clip_grounding.checkpoints import digest_folder, stay_offline
 from clip_grounding.files import drop_dangling_links
+from clip_grounding.models.folders import refuse_foreign_manifest
 
 stay_offline()
+
+# Snakemake deletes a job's outputs before it starts: afterwards is too late to refuse.
+try:
+    for name in models_of(CONFIG["dataset"]):
+        refuse_foreign_manifest(Path("data/models", name))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
 # A download that was deleted as a message said, or a file of the user's that has moved.
 if workflow.is_main_process:

@@ -36,5 +36,5 @@ index["workflow"] = __version__
 with open_images(files.images, spec["split"]) as images:
     packed = pack_items(items, phrases, relevance, spec["seed"])
     gathered = gather_images(items, packed, narratives, masks, images.image)
-    write_page(Path(snakemake.output.page), Path(snakemake.output.files), index, gathered)
+    write_page(Path(snakemake.output.page), Path(snakemake.output.index).parent, index, gathered)
 job.finish()

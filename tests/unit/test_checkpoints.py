@@ -6,25 +6,49 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+import torch
+from conftest import save_checkpoint
 from httpx2 import ConnectError
 from hub import COMMIT, hub_answers
+from safetensors.torch import load_file, save_file
 from serving import Answer, serve
 
 from clip_grounding.checkpoints import fetch_checkpoint
 from clip_grounding.errors import InputError
-from clip_grounding.scenes.tokenizer import build_tokenizer
+from clip_grounding.models.folders import finish_part, start_part
 
 REPOSITORY = Path(__file__).parents[2]
+
+
+def small_checkpoint():
+    """The files of a small CLIP by name, with its weights in every format and layout."""
+    with tempfile.TemporaryDirectory() as folder:
+        saved = save_checkpoint(Path(folder), ["a star"])
+        weights = load_file(saved / "model.safetensors")
+        torch.save(weights, saved / "pytorch_model.bin")
+        names, weight_map = sorted(weights), {}
+        for number, part in enumerate((names[::2], names[1::2]), start=1):
+            shard = f"model-{number:05d}-of-00002.safetensors"
+            save_file({name: weights[name] for name in part}, saved / shard)
+            weight_map |= dict.fromkeys(part, shard)
+        index = saved / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": weight_map}))
+        return {path.name: path.read_bytes() for path in sorted(saved.iterdir())}
+
+
+FILES = small_checkpoint()
 BASE = {
-    "config.json": b'{"model_type": "clip"}',
-    "preprocessor_config.json": b"{}",
-    "tokenizer.json": build_tokenizer(["a star"]).to_str().encode(),
-    "tokenizer_config.json": b"{}",
+    name: FILES[name]
+    for name in FILES
+    if not name.startswith("model") and not name.endswith(".bin")
 }
-WHOLE = {**BASE, "model.safetensors": b"weights"}
+WHOLE = {**BASE, "model.safetensors": FILES["model.safetensors"]}
+PICKLED = {**BASE, "pytorch_model.bin": FILES["pytorch_model.bin"]}
+SHARDS = {name: data for name, data in FILES.items() if re.match(r"model(-|.*index)", name)}
 UNNEEDED = {
     "README.md": b"",
     "pytorch_model.bin": b"pickle",
@@ -34,18 +58,6 @@ UNNEEDED = {
     "merges.txt": b"",
     "onnx/model.onnx": b"",
     "other/config.json": b"",
-}
-SHARDS = {
-    "model-00001-of-00002.safetensors": b"one",
-    "model-00002-of-00002.safetensors": b"two",
-    "model.safetensors.index.json": json.dumps(
-        {
-            "weight_map": {
-                "a": "model-00001-of-00002.safetensors",
-                "b": "model-00002-of-00002.safetensors",
-            }
-        }
-    ).encode(),
 }
 
 
@@ -116,13 +128,13 @@ def test_a_relative_folder_is_found_from_the_working_directory(tmp_path, monkeyp
 
 
 def test_the_pickle_is_taken_only_where_there_are_no_safetensors(tmp_path):
-    source = make_folder(tmp_path / "mine", {**BASE, "pytorch_model.bin": b"pickle"})
+    source = make_folder(tmp_path / "mine", PICKLED)
     fetch_checkpoint(source, None, tmp_path / "model")
     assert "pytorch_model.bin" in names_in(tmp_path / "model")
 
 
 def test_sharded_weights_come_with_their_index(tmp_path):
-    source = make_folder(tmp_path / "mine", {**BASE, **SHARDS, "pytorch_model.bin": b"pickle"})
+    source = make_folder(tmp_path / "mine", {**PICKLED, **SHARDS})
     fetch_checkpoint(source, None, tmp_path / "model")
     assert names_in(tmp_path / "model") == sorted([*BASE, *SHARDS, "manifest.json"])
 
@@ -157,13 +169,52 @@ def test_a_folder_that_is_absent_is_named(tmp_path):
 
 def test_the_folder_that_the_workflow_fills_is_no_source(tmp_path):
     source = make_folder(tmp_path / "model", WHOLE)
-    with pytest.raises(InputError, match="the workflow itself fills this folder"):
+    with pytest.raises(InputError, match="a folder that the workflow itself fills"):
         fetch_checkpoint(source, None, tmp_path / "model")
     assert names_in(tmp_path / "model") == sorted(WHOLE)
 
 
+@pytest.mark.parametrize("place", ["model/original", ".", "model", ".model.part"])
+def test_a_source_that_overlaps_with_the_folder_survives(tmp_path, place):
+    source = make_folder(tmp_path / place, WHOLE)
+    (tmp_path / "link").symlink_to(source)
+    for given in (source, str(tmp_path / "link")):
+        with pytest.raises(InputError) as refusal:
+            fetch_checkpoint(given, None, tmp_path / "model")
+        assert str(refusal.value).startswith(f"{given}: overlaps with {tmp_path}/")
+    assert {name: Path(source, name).read_bytes() for name in WHOLE} == WHOLE
+    # The remedy: a folder elsewhere.
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    if place != ".":
+        Path(source).rename(elsewhere)
+        fetch_checkpoint(str(elsewhere), None, tmp_path / "model")
+        assert names_in(tmp_path / "model") == sorted([*WHOLE, "manifest.json"])
+
+
+def test_a_source_of_links_into_the_folder_survives(tmp_path):
+    folder, source = tmp_path / "model", Path(make_folder(tmp_path / "mine", WHOLE))
+    weights = source / "model.safetensors"
+    weights.rename(start_part(folder, "owner/clip") / weights.name)
+    finish_part(folder, "owner/clip", COMMIT)
+    weights.symlink_to(folder / weights.name)
+    with pytest.raises(InputError, match=f"{weights}: overlaps with {folder}"):
+        fetch_checkpoint(str(source), None, folder)
+    assert weights.read_bytes() == WHOLE[weights.name]
+
+
+def test_somebodys_files_in_the_folder_survive_a_fetch(tmp_path):
+    source = make_folder(tmp_path / "mine", WHOLE)
+    fetch_checkpoint(source, None, tmp_path / "model")
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    for checkpoint, revision in ((source, None), ("owner/clip", COMMIT)):
+        with pytest.raises(InputError, match=r"holds notes.txt, which the workflow did not write"):
+            fetch_checkpoint(checkpoint, revision, tmp_path / "model")
+    assert (tmp_path / "model" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "model" / "config.json").exists()
+
+
 def test_files_of_an_earlier_checkpoint_do_not_stay(tmp_path):
-    pickled = make_folder(tmp_path / "pickled", {**BASE, "pytorch_model.bin": b"pickle"})
+    pickled = make_folder(tmp_path / "pickled", PICKLED)
     source = make_folder(tmp_path / "mine", WHOLE)
     fetch_checkpoint(source, None, tmp_path / "model")
     fetch_checkpoint(pickled, None, tmp_path / "model")
@@ -174,30 +225,34 @@ def test_files_of_an_earlier_checkpoint_do_not_stay(tmp_path):
 def test_a_tokenizer_is_made_from_a_vocabulary(tmp_path):
     from tokenizers import Tokenizer
 
-    words = ["a", "c", "t", "a</w>", "c</w>", "t</w>", "at</w>", "cat</w>"]
-    words += ["<|startoftext|>", "<|endoftext|>"]
+    # The small CLIP has an embedding for these.
+    words = ["s", "a</w>", "sa</w>", "<|startoftext|>", "<|endoftext|>"]
     vocabulary = json.dumps({word: number for number, word in enumerate(words)}).encode()
+    config = json.loads(WHOLE["config.json"])
+    config["text_config"]["eos_token_id"] = 4
     files = {
         **without(WHOLE, "tokenizer.json"),
+        "config.json": json.dumps(config).encode(),
+        "tokenizer_config.json": b"{}",
         "vocab.json": vocabulary,
-        "merges.txt": b"#version: 0.2\na t</w>\nc at</w>\n",
+        "merges.txt": b"#version: 0.2\ns a</w>\n",
     }
     source = make_folder(tmp_path / "mine", files)
     fetch_checkpoint(source, None, tmp_path / "model")
     tokenizer = Tokenizer.from_file(str(tmp_path / "model" / "tokenizer.json"))
-    assert tokenizer.encode("a cat").ids == [8, 3, 7, 9]
+    assert tokenizer.encode("a sa").ids == [3, 1, 2, 4]
     assert not Path(source, "tokenizer.json").exists()
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
 def test_a_hub_checkpoint_is_fetched_with_what_inference_needs(tmp_path, weights):
-    wanted = {**BASE, weights: b"weights"}
+    wanted = {**BASE, weights: FILES[weights]}
     extra = {"README.md": b"", "tf_model.h5": b"", "onnx/model.onnx": b""}
     with serve(hub_answers(wanted | extra)) as server:
         done = fetch_from_hub(server.url, tmp_path / "model")
     assert done.returncode == 0, done.stderr
     assert names_in(tmp_path / "model") == sorted([*wanted, "manifest.json"])
-    assert (tmp_path / "model" / weights).read_bytes() == b"weights"
+    assert (tmp_path / "model" / weights).read_bytes() == FILES[weights]
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
     assert (manifest["checkpoint"], manifest["revision"]) == ("owner/clip", COMMIT)
     fetched = {path.rpartition("/")[2] for method, path in server.requests if method == "GET"}
@@ -216,7 +271,8 @@ def test_a_checkpoint_that_is_here_is_checked_and_not_fetched_again(tmp_path):
         assert manifest.read_text() == written
         (tmp_path / "model" / "model.safetensors").write_bytes(b"damaged")
         fetch_from_hub(server.url, tmp_path / "model")
-    assert (tmp_path / "model" / "model.safetensors").read_bytes() == b"weights"
+    weights = (tmp_path / "model" / "model.safetensors").read_bytes()
+    assert weights == WHOLE["model.safetensors"]
 
 
 def test_an_interrupted_checkpoint_keeps_the_files_that_have_arrived(tmp_path):
@@ -239,7 +295,7 @@ def test_weights_that_differ_from_the_hubs_checksum_are_refused(tmp_path):
     answers = hub_answers(WHOLE, large={"model.safetensors": "0" * 64})
     with serve(answers) as server:
         done = fetch_from_hub(server.url, tmp_path / "model")
-    digest = hashlib.sha256(b"weights").hexdigest()
+    digest = hashlib.sha256(WHOLE["model.safetensors"]).hexdigest()
     assert f"the sha256 of model.safetensors is {digest}, {'0' * 64} was expected" in done.stderr
     assert not (tmp_path / "model").exists()
 
@@ -268,11 +324,11 @@ def test_a_hub_that_is_gone_is_named(tmp_path, monkeypatch, failure):
         raise failure
 
     monkeypatch.setattr("huggingface_hub.HfApi.list_repo_tree", fail)
-    make_folder(tmp_path / "model", WHOLE)
+    fetch_checkpoint(make_folder(tmp_path / "mine", WHOLE), None, tmp_path / "model")
     with pytest.raises(InputError) as refusal:
         fetch_checkpoint("owner/clip", COMMIT, tmp_path / "model")
     assert f"owner/clip at revision {COMMIT}: the hub did not give it ({failure})" in str(
         refusal.value
     )
-    assert names_in(tmp_path) == ["model"]
-    assert names_in(tmp_path / "model") == sorted(WHOLE)
+    assert names_in(tmp_path) == ["mine", "model"]
+    assert names_in(tmp_path / "model") == sorted([*WHOLE, "manifest.json"])

@@ -80,7 +80,7 @@ def test_training_prepares_images_as_the_checkpoint_does(folder, examples):
 
 def test_the_manifest_lists_every_file_with_its_checksum(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    names = {path.name for path in folder.iterdir()} - {"manifest.json"}
+    names = {path.name for path in folder.iterdir()} - {"manifest.json", ".manifest.json"}
     assert set(manifest) == {"checkpoint", "revision", "files"}
     assert set(manifest["files"]) == names
     assert names >= {"model.safetensors", "config.json", "tokenizer.json"}

@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from clip_grounding.errors import InputError
-from clip_grounding.files import digest_file, digest_files, replacing
+from clip_grounding.files import digest_file, digest_files
 from clip_grounding.models.config import read_model_config
-
-MANIFEST = "manifest.json"
-_RECORD = ".manifest.json"  # Snakemake deletes the manifest before it runs a job again
-_ORIGIN = ".origin"  # what a partial folder is of
+from clip_grounding.models.folders import (
+    NOTE,
+    drop_part,
+    finish_part,
+    read_record,
+    refuse_overlap,
+    start_part,
+    write_manifest,
+)
 
 _SETTINGS = (
     "config.json",
@@ -52,46 +57,42 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
     revision : str or None
         The revision of a hub id; None for a local folder.
     folder : str or Path
-        The folder to make. One that is there is replaced.
+        The folder to make. One that the workflow made is replaced.
 
     Raises
     ------
     InputError
         The checkpoint cannot be had, lacks a file that inference needs, or is of a model or a
-        tokenizer that no job could use. `folder` stays as it was.
+        tokenizer that no job could use; or making `folder` would remove files that the workflow
+        did not write. `folder` stays as it was.
     """
-    from clip_grounding.tokens import TextTokenizer  # not at hand where the workflow is parsed
-
     folder = Path(folder).absolute()
-    if revision is not None and _is_here(folder, checkpoint, revision):
-        shutil.copyfile(folder / _RECORD, folder / MANIFEST)
+    if revision is None:
+        source = Path(checkpoint).expanduser().absolute()
+        refuse_overlap(source, folder)
+    elif _is_here(folder, checkpoint, revision):
+        write_manifest(folder)
         return
-    partial = folder.with_name(f".{folder.name}.part")
+    from clip_grounding.models.checks import check_weights  # imports torch, for seconds
+
     origin = str(checkpoint) if revision is None else f"{checkpoint} at revision {revision}"
-    notes = partial / _ORIGIN
-    if revision is None or not (notes.exists() and notes.read_text() == origin):
-        shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True, exist_ok=True)
-    notes.write_text(origin)
+    partial = start_part(folder, origin, resume=revision is not None)
     try:
         if revision is None:
-            _link_local(Path(checkpoint).expanduser().absolute(), partial, folder)
+            _link_local(source, partial, folder)
+            _refuse_settings(partial, origin)
         else:
             _fetch_from_hub(checkpoint, revision, partial)
-        _check_shards(partial, origin)
-        _complete_tokenizer(partial, origin)
-        _refuse_unusable(TextTokenizer, partial, origin)
     except InputError:
         if revision is None or not _has_begun(partial):
-            shutil.rmtree(partial, ignore_errors=True)
+            drop_part(folder)
         raise
-    notes.unlink()
-    # The old files go first: weights of another format beside the new would be loaded instead.
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
-    write_manifest(folder, checkpoint, revision)
-    if revision is not None:
-        shutil.copyfile(folder / MANIFEST, folder / _RECORD)
+    try:
+        _refuse_unusable(check_weights, partial, origin)
+    except InputError:
+        drop_part(folder)
+        raise
+    finish_part(folder, checkpoint, revision)
 
 
 def stay_offline() -> None:
@@ -101,37 +102,39 @@ def stay_offline() -> None:
 
 def _has_begun(partial: Path) -> bool:
     """Tell whether any of a hub checkpoint has arrived, be it part of a file."""
-    files = (path for path in partial.rglob("*") if path.is_file() and path.name != _ORIGIN)
+    files = (path for path in partial.rglob("*") if path.is_file() and path.name != NOTE)
     return any(".cache" not in path.parts or path.suffix == ".incomplete" for path in files)
 
 
 def _is_here(folder: Path, checkpoint: str, revision: str) -> bool:
     """Tell whether a folder is a hub checkpoint's already, by the copy of its manifest."""
+    record = read_record(folder)
     try:
-        manifest = json.loads((folder / _RECORD).read_text())
-        files = manifest["files"]
-        if [manifest["checkpoint"], manifest["revision"]] != [checkpoint, revision]:
+        if folder.is_symlink() or record is None:
             return False
-        return all(digest_file(folder / name) == digest for name, digest in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if [record["checkpoint"], record["revision"]] != [checkpoint, revision]:
+            return False
+        return all(digest_file(folder / name) == digest for name, digest in record["files"].items())
+    except OSError:
         return False
 
 
 def _link_local(source: Path, partial: Path, folder: Path) -> None:
-    if source.resolve() == folder.resolve():
-        raise InputError(
-            f"{source}: the workflow itself fills this folder: move the checkpoint elsewhere and"
-            " correct `checkpoint` in the config"
-        )
     if not source.is_dir():
         raise InputError(
             f"{source}: no such folder: correct `checkpoint` in the config; a hub id needs its"
             " `revision` beside it"
         )
     names = _select_files([path.name for path in source.iterdir()], str(source))
+    for name in names:
+        if not (source / name).is_file():
+            raise InputError(
+                f"{source / name}: is no file, or a link to none: fetch the checkpoint again, with"
+                " the files that its links point at"
+            )
     read_model_config(source)
     for name in names:
-        (partial / name).unlink(missing_ok=True)
+        refuse_overlap(source / name, folder)
         (partial / name).symlink_to(source / name)
 
 
@@ -152,6 +155,9 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
             checkpoint, revision=revision, local_dir=partial, allow_patterns=["config.json"]
         )
         _refuse_unusable(read_model_config, partial, origin)
+        small = [name for name in wanted if not _is_weights(name)]
+        snapshot_download(checkpoint, revision=revision, local_dir=partial, allow_patterns=small)
+        _refuse_settings(partial, origin)
         snapshot_download(checkpoint, revision=revision, local_dir=partial, allow_patterns=wanted)
     except (OSError, ValueError, HTTPError) as error:
         lines = [line for line in str(error).splitlines() if line]
@@ -175,6 +181,7 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
 def _select_files(names: Iterable[str], origin: str) -> list[str]:
     """Choose what inference needs among a checkpoint's files; raise if something is missing."""
     names = set(names)
+    _refuse_adapter(names, origin)
     if "config.json" not in names:
         raise _missing(origin, "config.json")
     if not names & {"preprocessor_config.json", "processor_config.json"}:
@@ -201,6 +208,17 @@ def _select_files(names: Iterable[str], origin: str) -> list[str]:
     raise _missing(origin, "model.safetensors, nor pytorch_model.bin")
 
 
+def _refuse_adapter(names: Iterable[str], origin: str) -> None:
+    """Refuse a folder whose model is the weights with an adapter beside them."""
+    for name in sorted(names):
+        if re.fullmatch(r"adapter_(config\.json|model\..*)", name):
+            raise InputError(
+                f"{origin}: has {name}, an adapter that would be left out: merge it into the"
+                " weights (peft's merge_and_unload), save them to a folder of their own and give"
+                " that as `checkpoint`"
+            )
+
+
 def _missing(origin: str, what: str) -> InputError:
     return InputError(
         f"{origin}: has no {what}: a checkpoint in the transformers layout is needed; correct"
@@ -208,17 +226,16 @@ def _missing(origin: str, what: str) -> InputError:
     )
 
 
-def _check_shards(folder: Path, origin: str) -> None:
-    for index in folder.glob("*.index.json"):
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{origin}: {index.name} is no index of weights: fetch the checkpoint again"
-            ) from error
-        for shard in sorted(shards):
-            if not (folder / shard).is_file():
-                raise _missing(origin, f"{shard}, which {index.name} names")
+def _is_weights(name: str) -> bool:
+    return name.endswith((".safetensors", ".bin"))
+
+
+def _refuse_settings(folder: Path, origin: str) -> None:
+    """Refuse a checkpoint by all of its files but the weights, which may still have to come."""
+    from clip_grounding.models.checks import check_settings
+
+    _complete_tokenizer(folder, origin)
+    _refuse_unusable(check_settings, folder, origin)
 
 
 def _complete_tokenizer(folder: Path, origin: str) -> None:
@@ -230,11 +247,12 @@ def _complete_tokenizer(folder: Path, origin: str) -> None:
 
     try:
         tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
+        tokenizer.backend_tokenizer.save(str(target))
+    except Exception as error:  # tokenizers raises bare Exception
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{origin}: vocab.json and merges.txt make no tokenizer ({error}): fetch them again"
+            f"{origin}: vocab.json and merges.txt make no tokenizer ({reason}): fetch them again"
         ) from error
-    tokenizer.backend_tokenizer.save(str(target))
 
 
 def _refuse_unusable(read: Callable[[Path], object], folder: Path, origin: str) -> None:
@@ -242,7 +260,9 @@ def _refuse_unusable(read: Callable[[Path], object], folder: Path, origin: str) 
     try:
         read(folder)
     except InputError as error:
-        raise InputError(str(error).replace(f"{folder}/", f"{origin}: ")) from error
+        within = f"{origin}: " if " at revision " in origin else f"{origin}/"
+        message = str(error).replace(f"{folder}/", within).replace(f"{folder}:", f"{origin}:")
+        raise InputError(message) from error
 
 
 def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
@@ -265,20 +285,10 @@ def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
     folder, cache = Path(folder).expanduser().absolute(), Path(cache)
     try:
         names = _select_files([path.name for path in folder.iterdir()], str(folder))
+        if not all((folder / name).is_file() for name in names):
+            return None
+        digests = digest_files([folder / name for name in names], cache)
     except (OSError, ValueError, InputError):
         return None
-    digests = digest_files([folder / name for name in names], cache)
     content = [names, digests]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-
-def write_manifest(folder: Path, checkpoint: str, revision: str | None) -> None:
-    """Write ``manifest.json``: where a checkpoint folder comes from, and each file's sha256."""
-    files = {
-        path.name: digest_file(path)
-        for path in sorted(folder.iterdir())
-        if path.name not in (MANIFEST, _RECORD)
-    }
-    manifest = {"checkpoint": checkpoint, "revision": revision, "files": files}
-    with replacing(folder / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")

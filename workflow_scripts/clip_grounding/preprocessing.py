@@ -8,6 +8,9 @@ from PIL import Image
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_model_config
 
+# Heights and widths that become square, or one short of it either way; small ones show it best.
+_PROBE_SIDES = ((2, 2), (2, 3), (3, 2), (1, 50), (700, 3), (800, 801))
+
 
 def square_padding(height: int, width: int) -> tuple[int, int]:
     """Rows added above and below, and columns added left and right, to make an image square.
@@ -50,7 +53,8 @@ class ImagePreprocessor:
     Raises
     ------
     InputError
-        It makes images of another size than the model takes, or cuts their rims off.
+        It makes images of another size than the model takes, cuts their rims off, or makes no
+        finite numbers of them.
     """
 
     def __init__(self, folder: str | Path):
@@ -59,21 +63,58 @@ class ImagePreprocessor:
         config = read_model_config(folder)
         name = "CLIP" if config.family == "clip" else "Siglip"
         processor = getattr(transformers, f"{name}ImageProcessorPil")
-        self._process = processor.from_pretrained(folder, local_files_only=True)
         size = config.image_size
-        shape = self(np.zeros((2, 2, 3), np.uint8)).shape
-        if shape != (3, size, size):
+        try:
+            self._process = processor.from_pretrained(folder, local_files_only=True)
+            self._refuse_sizes(folder, size)
+            with np.errstate(all="ignore"):
+                for sides in _PROBE_SIDES:
+                    self._refuse_pixels(self(np.zeros((*sides, 3), np.uint8)), folder, size, sides)
+                cuts_rims = self._cuts_rims(size)
+        except InputError:
+            raise
+        except Exception as error:  # transformers raises whatever it likes for odd settings
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(
-                f"{folder}: preprocessor_config.json makes images of {shape[1]} x {shape[2]} pixels"
-                f" (size, crop_size), but the model takes {size} x {size} (vision_config.image_size"
-                " in config.json): the files are not of one checkpoint; fetch it again or correct"
-                " the size"
-            )
-        if self._cuts_rims(size):
+                f"{folder}: preprocessor_config.json prepares no image ({reason}): correct the"
+                " file, or fetch it again"
+            ) from error
+        if cuts_rims:
             raise InputError(
                 f"{folder}: preprocessor_config.json cuts off the image's rims, so that maps would"
                 f" be placed wrongly on the image: set its size to the {size} pixels of its"
                 " crop_size"
+            )
+
+    def _refuse_sizes(self, folder: str | Path, size: int) -> None:
+        """Refuse sizes that are far from the model's before an image is made of one."""
+        for name in ("size", "crop_size", "pad_size"):
+            given = getattr(self._process, name, None)
+            sides = dict(given).values() if given is not None else ()
+            sides = [side for side in sides if side is not None]
+            if not all(type(side) is int and 1 <= side <= 4 * size for side in sides):
+                raise InputError(
+                    f"{folder}: preprocessor_config.json has {name} {sides}, but the model takes"
+                    f" {size} x {size} pixels (vision_config.image_size in config.json): the files"
+                    " are not of one checkpoint; fetch it again or correct the size"
+                )
+
+    def _refuse_pixels(
+        self, pixels: np.ndarray, folder: str | Path, size: int, sides: tuple[int, int]
+    ) -> None:
+        """Refuse what was made of a black image of some height and width."""
+        if pixels.shape != (3, size, size):
+            made = " x ".join(map(str, pixels.shape[1:]))
+            raise InputError(
+                f"{folder}: preprocessor_config.json makes images of {made} pixels of one of"
+                f" {sides[0]} x {sides[1]} (size, crop_size, do_center_crop), but the model takes"
+                f" {size} x {size} (vision_config.image_size in config.json): set its size to"
+                f' {{"height": {size}, "width": {size}}} and do_resize to true, or fetch it again'
+            )
+        if not np.isfinite(pixels).all():
+            raise InputError(
+                f"{folder}: preprocessor_config.json makes values of an image that are no numbers"
+                " (image_mean, image_std, rescale_factor): correct the file, or fetch it again"
             )
 
     def _cuts_rims(self, size: int) -> bool:
@@ -81,6 +122,8 @@ class ImagePreprocessor:
         ramp = np.linspace(0, 255, 2 * size)
         ramp = np.repeat((ramp[:, None, None] + ramp[:, None]) / 2, 3, axis=2).astype(np.uint8)
         black, white = (self(np.full_like(ramp, value))[0] for value in (0, 255))
+        if (black == white).any():
+            return True  # a rim that shows nothing of the image, or no image at all
         seen = (self(ramp)[0] - black) / (white - black)
         rim = 0.5 / size + 0.01  # half a pixel, and what rounding adds
         return seen[0, 0] > rim or seen[-1, -1] < 1 - rim

@@ -6,6 +6,7 @@ the page loads when it needs them.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from itertools import islice
@@ -18,6 +19,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 PAGE = "index.html"
 IMAGES_PER_CHUNK = 16
+_CHUNK = re.compile(r"images-\d{3,}\.js")
 
 
 def write_page(page: Path, folder: Path, index: dict, images: Iterable[dict]) -> None:
@@ -29,6 +31,7 @@ def write_page(page: Path, folder: Path, index: dict, images: Iterable[dict]) ->
         The HTML file.
     folder : Path
         For what it loads, beside it and of the name that the page has in its links: `files`.
+        Chunks of an earlier gallery are removed, other files stay.
     index : dict
         What the page knows from the start, see `index.build_index`.
     images : iterable of dict
@@ -38,6 +41,9 @@ def write_page(page: Path, folder: Path, index: dict, images: Iterable[dict]) ->
     for asset in sorted(ASSETS.iterdir()):
         if asset.name != PAGE:
             shutil.copyfile(asset, folder / asset.name)
+    for name in list_files(folder):
+        if _CHUNK.fullmatch(name):
+            (folder / name).unlink()
     images, number = iter(images), 0
     while chunk := list(islice(images, IMAGES_PER_CHUNK)):
         write_data(folder / f"images-{number:03d}.js", "addImages", number, chunk)
@@ -45,6 +51,14 @@ def write_page(page: Path, folder: Path, index: dict, images: Iterable[dict]) ->
     write_data(folder / "index.js", "setIndex", {**index, "imagesPerChunk": IMAGES_PER_CHUNK})
     with replacing(page) as temporary:
         shutil.copyfile(ASSETS / PAGE, temporary)
+
+
+def list_files(folder: Path) -> list[str]:
+    """List the names in a gallery's folder that are of files which `write_page` writes."""
+    own = {"index.js", *(asset.name for asset in ASSETS.iterdir())} - {PAGE}
+    return sorted(
+        path.name for path in folder.iterdir() if path.name in own or _CHUNK.fullmatch(path.name)
+    )
 
 
 def write_data(path: Path, function: str, *arguments) -> None:

@@ -1,6 +1,11 @@
-"""What a checkpoint's ``config.json`` says of its model, without importing torch."""
+"""What a checkpoint's ``config.json`` says of its model, without importing torch.
+
+Only the settings that make the model's shape are read. Others (how to run attention, what to
+return, code of the checkpoint's own) are none of a checkpoint's business here.
+"""
 
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +21,37 @@ _HINTS = {
         "; both towers are needed",
     ),
 }
+
+# What shapes a model: all else in a config.json is left aside.
+_SHAPE = {
+    "vision_config": ("num_channels", "image_size", "patch_size", "vision_use_head"),
+    "text_config": (
+        *("vocab_size", "max_position_embeddings", "projection_size"),
+        *("bos_token_id", "eos_token_id", "pad_token_id"),
+    ),
+    "both": (
+        *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+        *("hidden_act", "layer_norm_eps"),
+    ),
+}
+_LARGEST = {"num_hidden_layers": 512, "image_size": 4096, "patch_size": 4096}
+_LARGEST_EPS = 0.1
+_NUMBERS = {
+    *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+    *("num_channels", "image_size", "patch_size"),
+    *("vocab_size", "max_position_embeddings", "projection_size"),
+}
+_UNSUPPORTED = {
+    "quantization_config": (
+        "quantised weights are not supported, attributions need gradients in float32: give the"
+        " `checkpoint` that they were made of"
+    ),
+    "auto_map": (
+        "the checkpoint brings code of its own for its model, which is never run: give a"
+        " `checkpoint` of transformers' own classes"
+    ),
+}
+_LARGEST_FILE = 2**27  # bytes: the longest JSON of a checkpoint, a tokenizer, has 2^25
 
 # Checkpoints leave out what is transformers' default: SigLIP's configs are nearly empty.
 _DEFAULTS = {
@@ -79,21 +115,17 @@ def read_model_config(folder: str | Path) -> ModelConfig:
         It is missing or damaged, or of a model that no adapter opens.
     """
     path = Path(folder) / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        model_type = config["model_type"]
-        towers = {f"{name}_config": _tower(config, name) for name in ("vision", "text")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: no readable config.json of a checkpoint ({error!r}): fetch it again, or"
-            " correct `checkpoint` in the config"
-        ) from error
+    config, towers = _read_towers(path)
+    model_type = config["model_type"]
     family = FAMILIES.get(model_type)
     if family is None:
         raise InputError(
             f"{path}: a {model_type} model (model_type) is not supported (supported:"
             f" {', '.join(FAMILIES)}{_HINTS.get(model_type, '')}): give another `checkpoint`"
         )
+    for key, remedy in _UNSUPPORTED.items():
+        if config.get(key):
+            raise InputError(f"{path}: {key}: {remedy}")
     if not towers["vision_config"].get("vision_use_head", True):
         raise InputError(
             f"{path}: vision_config.vision_use_head is false: without its pooling head a SigLIP"
@@ -101,14 +133,39 @@ def read_model_config(folder: str | Path) -> ModelConfig:
         )
 
     def size(tower: str, key: str) -> int:
-        value = towers[tower].get(key, _DEFAULTS[family][key])
+        value = towers[tower].get(key, _DEFAULTS[family].get(key))
         if type(value) is not int or value < 1:
             raise InputError(
                 f"{path}: {tower}.{key} is {json.dumps(value)}, not a whole number: patches and"
                 " images of another shape than a square are not supported; give another"
                 " `checkpoint`, or one number where both of a list are the same"
             )
+        if value > _LARGEST.get(key, value):
+            raise InputError(
+                f"{path}: {tower}.{key} is {value}, and {_LARGEST[key]} is the most that is"
+                " supported: fetch the file again, or give another `checkpoint`"
+            )
         return value
+
+    for tower, own in towers.items():
+        for key in _NUMBERS & own.keys():
+            size(tower, key)
+        eps = own.get("layer_norm_eps", 1e-5)
+        if type(eps) not in (int, float) or not 0 < eps <= _LARGEST_EPS:
+            raise InputError(
+                f"{path}: {tower}.layer_norm_eps is {json.dumps(eps)}, not a small number above 0:"
+                " correct it, or fetch the file again"
+            )
+    if size("vision_config", "patch_size") > size("vision_config", "image_size"):
+        raise InputError(
+            f"{path}: vision_config.patch_size is larger than its image_size: correct them, or"
+            " fetch the file again"
+        )
+    if towers["vision_config"].get("num_channels", 3) != 3:
+        raise InputError(
+            f"{path}: vision_config.num_channels is not 3, and images are RGB: give another"
+            " `checkpoint`"
+        )
 
     return ModelConfig(
         model_type,
@@ -119,6 +176,70 @@ def read_model_config(folder: str | Path) -> ModelConfig:
         image_layers=size("vision_config", "num_hidden_layers") + (family == "siglip"),
         text_layers=size("text_config", "num_hidden_layers"),
     )
+
+
+def read_settings(folder: str | Path) -> dict:
+    """Return what transformers' config class of a model takes, and no more.
+
+    Returns
+    -------
+    dict
+        ``text_config`` and ``vision_config``, and of CLIP its ``projection_dim``.
+
+    Raises
+    ------
+    InputError
+        As for `read_model_config`.
+    """
+    read_model_config(folder)
+    config, towers = _read_towers(Path(folder) / "config.json")
+    settings: dict = {
+        tower: {key: own[key] for key in (*_SHAPE[tower], *_SHAPE["both"]) if key in own}
+        for tower, own in towers.items()
+    }
+    if config.get("projection_dim") is not None:
+        settings["projection_dim"] = config["projection_dim"]
+    return settings
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object of a checkpoint.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, too large, nested too deep, or no object.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no file")  # and reading a pipe would wait for ever
+        if status.st_size > _LARGEST_FILE:
+            raise ValueError(f"it is larger than {_LARGEST_FILE} bytes")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it is no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path}: no readable {path.name} of a checkpoint ({error!r}): fetch it again, or"
+            " correct `checkpoint` in the config"
+        ) from error
+    return content
+
+
+def _read_towers(path: Path) -> tuple[dict, dict[str, dict]]:
+    """Read a config.json, and its towers' settings apart."""
+    config = read_json(path)
+    try:
+        if not isinstance(config["model_type"], str):
+            raise TypeError("model_type is no text")
+        towers = {f"{name}_config": _tower(config, name) for name in ("vision", "text")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: no readable config.json of a checkpoint ({error!r}): fetch it again, or"
+            " correct `checkpoint` in the config"
+        ) from error
+    return config, towers
 
 
 def _tower(config: dict, name: str) -> dict:

@@ -6,19 +6,26 @@ those of the model's own forward pass.
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
 from clip_grounding.errors import InputError
+from clip_grounding.models.checks import (
+    PROBE_TEXTS,
+    check_tokenizer,
+    check_weights,
+    is_harmless,
+    missing_message,
+    stock_config,
+    unused_message,
+)
 from clip_grounding.models.clip import open_clip
-from clip_grounding.models.config import FAMILIES, read_model_config
+from clip_grounding.models.config import FAMILIES
 from clip_grounding.models.siglip import open_siglip
 from clip_grounding.models.towers import Clip, with_precision
 from clip_grounding.tokens import TextTokenizer
 
 PROBE_TOLERANCE = 1e-4
-PROBE_TEXTS = ("a star", "there is a red star on the sand, and two dogs in front of the trees")
 
 
 def load_model(folder: str | Path, device: torch.device, precision: str = "float32") -> Clip:
@@ -32,29 +39,39 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
     ------
     InputError
         The folder holds no model of a family of `FAMILIES`, or one whose towers are built in
-        another way than its adapter opens them, or whose tokenizer is of another model; or half
-        precision is asked for without a GPU.
+        another way than its adapter opens them, or whose tokenizer is of another model; weights
+        are missing, unreadable, or not used by the model; or half precision is asked for without
+        a GPU.
     """
     if precision != "float32" and device.type == "cpu":
         raise InputError(f"precision: {precision} is for GPUs, and this job has none: use float32")
-    read_model_config(folder)  # refuses what no adapter opens
+    config = stock_config(folder)
     from transformers import AutoModel
 
     try:
+        # The attention that config.json may name is not always there, and never used.
         model, report = AutoModel.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            folder,
+            config=config,
+            local_files_only=True,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"{folder}: no loadable checkpoint: {error}") from error
-    if report["missing_keys"]:
-        names = sorted(report["missing_keys"])
+    except Exception as error:  # torch, transformers and safetensors have no common class
+        check_weights(Path(folder))  # says what is wrong, and with which file
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{folder}: its weights lack {names[0]} and {len(names) - 1} more: a checkpoint of both"
-            " towers is needed; fetch it again or correct `checkpoint`"
-        )
+            f"{folder}: no loadable checkpoint ({reason}): fetch it again, or give another"
+            " `checkpoint`"
+        ) from error
+    if report["missing_keys"]:
+        raise InputError(missing_message(folder, sorted(report["missing_keys"])))
+    if unused := [name for name in report["unexpected_keys"] if not is_harmless(name)]:
+        raise InputError(unused_message(folder, unused))
     model = model.to(device).eval().requires_grad_(False)
     tokenizer = TextTokenizer(folder)
-    _refuse_other_tokenizer(model, tokenizer, folder)
+    check_tokenizer(folder, config.text_config)
     clip = open_model(model, tokenizer.end_of_text, tokenizer.padding)
     _compare_with_stock(clip, model, tokenizer, folder)
     return with_precision(clip, getattr(torch, precision))
@@ -80,28 +97,6 @@ def open_model(
     return open_siglip(model, end_of_text, padding)
 
 
-def _refuse_other_tokenizer(model: nn.Module, tokenizer: TextTokenizer, folder) -> None:
-    """Refuse a tokenizer whose ids are not the model's, where the model's config tells them."""
-    config = model.config.text_config
-    ids = np.concatenate([tokenizer(text).ids for text in PROBE_TEXTS])
-    if max(ids.max(), tokenizer.padding) >= config.vocab_size:
-        raise InputError(
-            f"{folder}: tokenizer.json gives ids up to {ids.max()}, config.json says that the model"
-            f" has {config.vocab_size} (text_config.vocab_size): the files are not of one"
-            " checkpoint; fetch it again"
-        )
-    # SigLIP's configs do not tell; a CLIP of the time when all said 2 pools the highest id.
-    tells = FAMILIES[model.config.model_type] == "clip"
-    if model.config.model_type == "clip" and config.eos_token_id == 2:
-        tells = False
-    if tells and config.eos_token_id != tokenizer.end_of_text:
-        raise InputError(
-            f"{folder}: tokenizer.json ends a text with id {tokenizer.end_of_text}, but the model"
-            f" pools {config.eos_token_id} (text_config.eos_token_id in config.json): the files are"
-            " not of one checkpoint; fetch it again or correct the id"
-        )
-
-
 @torch.no_grad()
 def _compare_with_stock(
     clip: Clip, model: nn.Module, tokenizer: TextTokenizer, folder: str | Path
@@ -118,6 +113,11 @@ def _compare_with_stock(
         ("text", clip.embed(clip.text, ids), stock.text_embeds),
     ):
         difference = (ours - theirs).abs().max().item()
+        if not theirs.isfinite().all():
+            raise InputError(
+                f"{folder}: the {name} tower makes embeddings that are NaN or infinite: its weights"
+                " are damaged or too large; fetch it again, or give another `checkpoint`"
+            )
         if not difference <= PROBE_TOLERANCE:
             raise InputError(
                 f"{folder}: the {name} tower, run block by block, differs from the model's own "

@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
-from clip_grounding.checkpoints import write_manifest
+from clip_grounding.models.folders import finish_part, start_part
 from clip_grounding.preprocessing import pad_to_square
 from clip_grounding.scenes.pairs import Batch, draw_batch, draw_examples
 from clip_grounding.scenes.tokenizer import (
@@ -56,7 +56,8 @@ def train_checkpoint(
     Parameters
     ----------
     folder : str or Path
-        Where the checkpoint goes; its ``manifest.json`` is written last.
+        Where the checkpoint goes; its ``manifest.json`` is written last. One that the workflow
+        made is replaced.
     image_count : int
         Training scenes to render.
     steps : int
@@ -70,7 +71,22 @@ def train_checkpoint(
         machine with the same number of threads.
     threads : int
         CPU threads.
+
+    Raises
+    ------
+    InputError
+        `folder` holds files that the workflow did not write.
     """
+    folder = Path(folder).absolute()
+    settings = {
+        "image_count": image_count,
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
+    origin = f"trained on scenes: {json.dumps(settings, sort_keys=True)}"
+    part = start_part(folder, origin)
     examples = draw_examples(image_count, seed)
     tokenizer = build_tokenizer(
         " ".join(piece.utterance for piece in example.pieces) for example in examples
@@ -87,14 +103,8 @@ def train_checkpoint(
             _fit(model, tokenizer, batches, steps, learning_rate)
     finally:
         torch.use_deterministic_algorithms(deterministic)
-    settings = {
-        "image_count": image_count,
-        "steps": steps,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "seed": seed,
-    }
-    _save(model, tokenizer, settings, Path(folder))
+    _save(model, tokenizer, part)
+    finish_part(folder, origin, revision=None)
 
 
 def build_model(tokenizer: Tokenizer) -> CLIPModel:
@@ -193,7 +203,7 @@ def _batch_loss(model: CLIPModel, tokenizer: Tokenizer, batch: Batch) -> Tensor:
     return contrastive_loss(output.logits_per_image, torch.from_numpy(batch.ambiguous))
 
 
-def _save(model: CLIPModel, tokenizer: Tokenizer, settings: dict, folder: Path) -> None:
+def _save(model: CLIPModel, tokenizer: Tokenizer, folder: Path) -> None:
     model.save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
     CLIPImageProcessorPil(
@@ -203,5 +213,3 @@ def _save(model: CLIPModel, tokenizer: Tokenizer, settings: dict, folder: Path) 
         image_mean=[_MEAN] * 3,
         image_std=[_STD] * 3,
     ).save_pretrained(folder)
-    origin = f"trained on scenes: {json.dumps(settings, sort_keys=True)}"
-    write_manifest(folder, origin, revision=None)

@@ -1,0 +1,15 @@
+"""Remove what runs made in this folder, and list what is left: python workflow_scripts/clean.py"""
+
+import sys
+from pathlib import Path
+
+from clip_grounding.cleaning import clean_folder
+from clip_grounding.errors import InputError
+
+try:
+    left = clean_folder(Path())
+except InputError as error:
+    sys.exit(str(error))
+if left:
+    print("left, since no run made them here (downloads, your own files):")
+    print("\n".join(f"  {path}" for path in left))

@@ -1,0 +1,112 @@
+"""What ``make clean`` removes: the files that runs made, by Snakemake's record of them.
+
+Downloads, and whatever else lies in the same folders, stay: a gigabyte is not fetched twice for a
+clean start, and nobody's own file is removed because of where it lies.
+"""
+
+import os
+import re
+import shutil
+from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+from clip_grounding.errors import InputError
+from clip_grounding.gallery.page import list_files
+from clip_grounding.models.folders import clear_folder, drop_part
+
+_MADE = ("data", "results")
+_TOLD = {"logs": r".*\.log", "benchmarks": r".*\.tsv|performance\.json"}
+_CACHES = ("data/.digests.json", "data/.image_counts.json", "data/models/.digests.json")
+_RECORDS = ("metadata", "incomplete")  # of finished jobs, and of jobs that a kill ended
+
+
+def clean_folder(root: Path) -> list[Path]:
+    """Remove what runs made in a working directory, and the folders that are empty then.
+
+    Parameters
+    ----------
+    root : Path
+        The working directory, with ``.snakemake``.
+
+    Returns
+    -------
+    list of Path
+        The files that are left in the folders of runs, relative to `root`, in order.
+
+    Raises
+    ------
+    InputError
+        A run is under way there, or ended without taking its lock away.
+    """
+    memory = root / ".snakemake"
+    if any((memory / "locks").glob("*.lock")):
+        raise InputError(
+            f"{memory / 'locks'}: a run is under way in this folder, or was killed: wait for its"
+            " end, or run `snakemake --unlock` if there is none, and then clean again"
+        )
+    recorded = sorted(set(_recorded(memory)))
+    for name in recorded:
+        _remove_output(root / name)
+    for part in sorted((root / "data/models").glob(".*.part")):
+        drop_part(part.with_name(part.name.removeprefix(".").removesuffix(".part")))
+    for name in _CACHES if recorded else ():
+        (root / name).unlink(missing_ok=True)
+    for name, pattern in _TOLD.items():
+        for path in _files(root / name):
+            if re.fullmatch(pattern, path.name):
+                path.unlink()
+    shutil.rmtree(memory, ignore_errors=True)
+    tops = [root / name for name in (*_MADE, *_TOLD)]
+    for top in tops:
+        _remove_empty(top)
+    kept = [path.relative_to(root) for top in tops for path in _files(top)]
+    return [path for path in kept if path != Path("results/README.md")]
+
+
+def _recorded(memory: Path) -> Iterator[str]:
+    """Yield the outputs that Snakemake has noted, as it names them: relative, under _MADE."""
+    for kind in _RECORDS:
+        for record in _files(memory / kind):
+            # A long name is cut into folders whose names begin with @.
+            encoded = "".join(
+                part.removeprefix("@") for part in record.relative_to(memory / kind).parts
+            )
+            try:
+                name = urlsafe_b64decode(encoded).decode()
+            except ValueError:
+                continue
+            path = Path(name)
+            if path.parts[:1] and path.parts[0] in _MADE and ".." not in path.parts:
+                yield name
+
+
+def _remove_output(path: Path) -> None:
+    """Remove an output and what was written beside it for it."""
+    if path.parent.is_dir():
+        leftover = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
+        for other in path.parent.iterdir():
+            if leftover.fullmatch(other.name):
+                other.unlink()
+    if path.parent.parent.name == "models" and path.name == "manifest.json":
+        clear_folder(path.parent)
+    elif path.parent.name == "files" and path.parent.parent.name == "gallery":
+        for name in list_files(path.parent) if path.parent.is_dir() else []:
+            (path.parent / name).unlink()
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+
+
+def _files(top: Path) -> list[Path]:
+    """List the files and links under a folder; links to folders are not followed."""
+    found = []
+    for folder, folders, names in os.walk(top):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        found += [Path(folder, name) for name in (*names, *links)]
+    return sorted(found)
+
+
+def _remove_empty(top: Path) -> None:
+    for folder, _, _ in os.walk(top, topdown=False):
+        if not os.path.islink(folder) and not os.listdir(folder):
+            os.rmdir(folder)
