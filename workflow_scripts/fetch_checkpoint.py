@@ -8,4 +8,5 @@ from clip_grounding.logs import start_log
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
-fetch_checkpoint(spec["checkpoint"], spec["revision"], Path(snakemake.output.manifest).parent)
+checkpoint = snakemake.config["models"][snakemake.wildcards.model]["checkpoint"]
+fetch_checkpoint(checkpoint, spec.get("revision"), Path(snakemake.output.manifest).parent)

@@ -12,7 +12,7 @@ from clip_grounding.tokens import TextTokenizer
 
 start_log(snakemake.log[0])
 spec = json.loads(snakemake.params.spec)
-kind, seed = spec["baseline"], spec["seed"]
+kind, seed = spec["baseline"], spec["seed"]  # null for what is not drawn
 checkpoint = Path(snakemake.input.checkpoint).parent
 phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)

@@ -98,7 +98,7 @@ def test_layers_are_last_all_or_a_number(layers):
             "datasets.scenes.image_cont: unknown key; did you mean image_count?"
             " (known: image_count, kind, models, seed, split)",
         ),
-        ("max_images", "many", 'max_images: "many" given; allowed: a whole number at least 1 or'),
+        ("max_images", "many", 'max_images: "many" given; allowed: a whole number at least 1 and'),
         ("images_per_shard", 0, "images_per_shard: 0 given; allowed: a whole number at least 1"),
         ("images_per_shard", True, "images_per_shard: true given; allowed: a whole number"),
         ("images_per_shard", None, "images_per_shard: null given; allowed: a whole number"),

@@ -16,7 +16,7 @@ def read_pins(name):
 
 
 def test_there_is_an_environment_per_concern():
-    assert [path.stem for path in ENVIRONMENTS] == ["download", "report", "torch"]
+    assert [path.stem for path in ENVIRONMENTS] == ["download", "tables", "torch"]
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS[1:], ids=lambda path: path.stem)

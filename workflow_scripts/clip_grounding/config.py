@@ -1,14 +1,15 @@
 """The settings of a run, checked once while the workflow is parsed.
 
 The schema holds types, limits and defaults, and each attribution method's contract those of its
-parameters. What they cannot say is checked here: names that refer to other names, and what a method
-can explain of which model. All problems are reported at once, each with its key and the remedy.
+parameters. What they cannot say is checked here: names that refer to other names or mean something
+else, paths that lead nowhere, and what a method can explain of which model. All problems are
+reported at once, each with its key and the remedy.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,11 +19,34 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from clip_grounding.baselines import BASELINES
 from clip_grounding.contracts import attribution_schema, list_kinds, why_refused
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import ModelConfig, read_model_config
+from clip_grounding.places import Layer, resolve_places
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+
+_MOST_SHARDS = 100_000
+
+_OF_CONTENDERS = {
+    "baseline": "in the tables it is the model of every baseline",
+    **dict.fromkeys(("matched", "mismatched", "unimodal"), "it is the name of a prompt"),
+    **dict.fromkeys(BASELINES, "it is the name of a baseline"),
+}
+_TAKEN = {
+    "datasets": {
+        "models": "data/models and logs/models belong to the models",
+        "published": "data/published and results/published belong to the published run",
+        "README.md": "results has a file of this name",
+    },
+    "models": _OF_CONTENDERS,
+    "attributions": _OF_CONTENDERS,
+}
+"""Names that would mean something else, with the reason, by section of the settings."""
+
+_MISSING = ("na", "nan", "none", "null")  # however they are capitalised
+
 _TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -34,7 +58,7 @@ _TYPES = {
 }
 
 
-def validate_config(config: dict, schema: Path) -> dict:
+def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) -> dict:
     """Check the settings `config` and fill in defaults.
 
     Parameters
@@ -43,12 +67,15 @@ def validate_config(config: dict, schema: Path) -> dict:
         The settings as read from YAML; left as they are.
     schema : Path
         The JSON schema, as YAML.
+    layers : sequence of Layer, optional
+        Where the settings come from, which tells what relative paths are relative to.
 
     Returns
     -------
     dict
         A new dictionary in which every key with a default is present, whole numbers are `int`
-        and other numbers `float`, so that ``2`` and ``2.0`` are the same setting.
+        and other numbers `float`, so that ``2`` and ``2.0`` are the same setting; paths are
+        absolute, and the `url` of a file is a list.
 
     Raises
     ------
@@ -61,8 +88,9 @@ def validate_config(config: dict, schema: Path) -> dict:
         validator = _Validator(_complete_schema(schema, config))
         errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)
         problems = [line for error in errors for line in _describe(error)]
-        problems += [*_find_undefined_names(config), *_find_unusable_checkpoints(config)]
-        problems = problems or list(_find_refused(config))
+        problems += [*_find_taken_names(config), *_find_undefined_names(config)]
+        problems += _find_unusable_checkpoints(config)
+        problems = problems or _resolve(config, layers) or list(_find_refused(config))
     if problems:
         lines = "\n".join(f"  {line}" for line in dict.fromkeys(problems))
         raise InputError(f"these settings cannot be used:\n{lines}")
@@ -90,6 +118,8 @@ def _complete_schema(schema: Path, config: dict) -> dict:
     """Read the schema, and put in what the methods that are used say of their parameters."""
     complete = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     known = list_kinds()
+    baselines = complete["properties"]["evaluate"]["properties"]["baselines"]
+    baselines["items"] = {"enum": list(BASELINES)}
     entries = complete["properties"]["attributions"]["additionalProperties"]
     entries["properties"]["kind"]["enum"] = known
     used = [
@@ -159,9 +189,8 @@ def _describe(error: ValidationError) -> Iterator[str]:
     """Say what is wrong and what is allowed, a line for every problem of one schema error."""
     path, value = list(error.absolute_path), error.instance
     if "propertyNames" in error.absolute_schema_path:
-        reserved = error.validator == "not"
-        rule = "the workflow uses this name itself" if reserved else error.schema["description"]
-        yield f"{_dotted([*path, value])}: choose another name: {rule}"
+        name = shorten(value, 80) if value.isprintable() else ascii(value)
+        yield f"{_dotted([*path, name])}: choose another name: {error.schema['description']}"
     elif error.validator == "additionalProperties":
         known = sorted(error.schema["properties"])
         for key in (key for key in value if key not in known):
@@ -186,8 +215,14 @@ def _describe(error: ValidationError) -> Iterator[str]:
             hint = "; put it in quotes"
         by_form = error.validator in ("pattern", "minLength")
         allowed = error.schema["description"] if by_form else _allowed(error.schema)
-        given = shorten(json.dumps(value, default=str, ensure_ascii=False), 80)
-        yield f"{_dotted(path)}: {given} given{hint}; allowed: {allowed}"
+        yield f"{_dotted(path)}: {_show(value)} given{hint}; allowed: {allowed}"
+
+
+def _show(value) -> str:
+    try:
+        return shorten(json.dumps(value, default=str, ensure_ascii=False), 80)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of thousands of digits"
 
 
 def _allowed(schema: dict) -> str:
@@ -220,6 +255,29 @@ def _join(words, separator: str = ", ") -> str:
 def _dotted(path: list) -> str:
     dotted = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
     return dotted.removeprefix(".") or "settings"
+
+
+def _find_taken_names(config: dict) -> Iterator[str]:
+    """Report names that would mean something else in the tables or the folders."""
+    for section, taken in _TAKEN.items():
+        for name in _section(config, section):
+            reason = taken.get(name)
+            if name.lower() in _MISSING:
+                reason = "programs that read the tables take this word for a missing value"
+            if reason:
+                yield f"{section}.{name}: choose another name: {reason}"
+
+
+def _resolve(config: dict, layers: Sequence[Layer]) -> list[str]:
+    """Make paths absolute in place; return what is wrong with those that are evaluated."""
+    dataset = config["dataset"]
+    used = [("datasets", dataset), ("published_metrics",)]
+    used += [("models", model) for model in evaluated_models(config, dataset)]
+    return [
+        f"{_dotted(list(key))}: {problem}"
+        for key, problem in resolve_places(config, layers).items()
+        if key[:2] in used
+    ]
 
 
 def _find_undefined_names(config: dict) -> Iterator[str]:
@@ -265,6 +323,13 @@ def _find_unusable_checkpoints(config: dict) -> Iterator[str]:
 def _find_refused(config: dict) -> Iterator[str]:
     """Report methods that cannot explain what is asked of them, with the reason."""
     models = {name: config["models"][name] for name in evaluated_models(config, config["dataset"])}
+    image_count = config["datasets"][config["dataset"]]["image_count"]
+    used = min(image_count, config["max_images"] or image_count)
+    if (shards := math.ceil(used / config["images_per_shard"])) > _MOST_SHARDS:
+        yield (
+            f"images_per_shard: {used:,} images would be {shards:,} jobs of each kind; allowed: at"
+            f" most {_MOST_SHARDS:,}; raise it or lower max_images"
+        )
     shapes = {}
     for name, model in models.items():
         try:
@@ -310,7 +375,7 @@ def _shape_of(model: dict) -> tuple[str | None, ModelConfig | None]:
     checkpoint = model["checkpoint"]
     if not is_local_folder(checkpoint):
         return "siglip" if "siglip" in checkpoint.lower() else None, None
-    folder = Path(checkpoint).expanduser()
+    folder = Path(checkpoint)
     if not (folder / "config.json").is_file():
         return None, None  # fetching it says what is missing
     shape = read_model_config(folder)
