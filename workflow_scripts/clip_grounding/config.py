@@ -28,6 +28,7 @@ from clip_grounding.places import Layer, resolve_places
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 _MOST_SHARDS = 100_000
+_LARGEST = 10**300
 
 _OF_CONTENDERS = {
     "baseline": "in the tables it is the model of every baseline",
@@ -82,7 +83,7 @@ def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) ->
     InputError
         The settings cannot be used. The message has a line for every problem.
     """
-    problems = list(_find_unusable_keys(config))
+    problems = list(_find_unreadable(config))
     if not problems:
         config = _copy_plain(config)
         validator = _Validator(_complete_schema(schema, config))
@@ -138,13 +139,18 @@ def _complete_schema(schema: Path, config: dict) -> dict:
     return complete
 
 
-def _find_unusable_keys(value, path: tuple = ()) -> Iterator[str]:
-    """Report keys that YAML reads as something else than text, which no schema can check."""
+def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:
+    """Report what no schema can check: keys that are no text, and numbers that nothing can hold."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 yield f"{_dotted([*path, str(key)])}: not read as text; put the key in quotes"
-            yield from _find_unusable_keys(item, (*path, str(key)))
+            yield from _find_unreadable(item, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _find_unreadable(item, (*path, index))
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        yield f"{_dotted(list(path))}: a number of more than 300 digits given; no setting is so large"
 
 
 def _copy_plain(value):
@@ -175,7 +181,9 @@ def _check_properties(validator, properties, instance, schema) -> Iterator[Valid
 
 def _is_number(_, value) -> bool:
     # JSON has no infinity and no NaN, but YAML does, and no comparison refuses NaN.
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 _Validator = extend(
@@ -189,7 +197,8 @@ def _describe(error: ValidationError) -> Iterator[str]:
     """Say what is wrong and what is allowed, a line for every problem of one schema error."""
     path, value = list(error.absolute_path), error.instance
     if "propertyNames" in error.absolute_schema_path:
-        name = shorten(value, 80) if value.isprintable() else ascii(value)
+        name = value if value.isprintable() else ascii(value)
+        name = name if len(name) <= 80 else f"{name[:80]}…"
         yield f"{_dotted([*path, name])}: choose another name: {error.schema['description']}"
     elif error.validator == "additionalProperties":
         known = sorted(error.schema["properties"])
@@ -215,14 +224,8 @@ def _describe(error: ValidationError) -> Iterator[str]:
             hint = "; put it in quotes"
         by_form = error.validator in ("pattern", "minLength")
         allowed = error.schema["description"] if by_form else _allowed(error.schema)
-        yield f"{_dotted(path)}: {_show(value)} given{hint}; allowed: {allowed}"
-
-
-def _show(value) -> str:
-    try:
-        return shorten(json.dumps(value, default=str, ensure_ascii=False), 80)
-    except ValueError:  # Python writes no number of more than some thousand digits
-        return "a number of thousands of digits"
+        given = shorten(json.dumps(value, default=str, ensure_ascii=False), 80)
+        yield f"{_dotted(path)}: {given} given{hint}; allowed: {allowed}"
 
 
 def _allowed(schema: dict) -> str:
