@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import tiny_config
 from workflows import Run
 
 pytestmark = pytest.mark.workflow
@@ -67,9 +66,16 @@ def listened(tmp_path_factory, checkpoint):
 
 
 def small_config(checkpoint):
-    config = tiny_config(checkpoint)
-    config["datasets"]["tiny"]["image_count"] = 4
-    return config | {"images_per_shard": 2, "gallery": {"items": 4}}
+    dataset = {"kind": "scenes", "image_count": 4, "seed": 9, "models": ["random-clip"]}
+    return {
+        "dataset": "tiny",
+        "datasets": {"tiny": dataset},
+        "models": {"random-clip": {"checkpoint": str(checkpoint)}},
+        "images_per_shard": 2,
+        "bootstrap": {"resamples": 50},
+        "figures": {"examples": 2},
+        "gallery": {"items": 4},
+    }
 
 
 def read_records(run):

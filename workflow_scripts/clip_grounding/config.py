@@ -150,7 +150,7 @@ def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:
         for index, item in enumerate(value):
             yield from _find_unreadable(item, (*path, index))
     elif isinstance(value, int) and abs(value) > _LARGEST:
-        yield f"{_dotted(list(path))}: a number of more than 300 digits given; no setting is so large"
+        yield f"{_dotted(list(path))}: more than 300 digits given; no setting is so large"
 
 
 def _copy_plain(value):
