@@ -44,6 +44,11 @@ try:
         follow_sources(CONFIG["dataset"])
 except InputError as error:
     raise WorkflowError(str(error)) from None
+except OSError as error:
+    raise WorkflowError(
+        f"{error.filename}: {error.strerror}: allow this user to read the settings' local files and"
+        " to write to data/, and make room there"
+    ) from None
 
 
 def is_remote(source):

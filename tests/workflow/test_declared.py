@@ -21,10 +21,11 @@ import os, sys
 
 here = os.environ["LISTENED"]
 
-def note(path):
-    if isinstance(path, (str, bytes, os.PathLike)):
+def note(path, flags=os.O_RDONLY):
+    if isinstance(path, (str, bytes, os.PathLike)) and not os.path.isdir(path):
+        how = "r" if flags & os.O_ACCMODE == os.O_RDONLY else "w"
         with open(os.path.join(here, f"{os.getpid()}.txt"), "a") as file:
-            file.write(os.path.abspath(os.fsdecode(path)) + "\\n")
+            file.write(how + os.path.abspath(os.fsdecode(path)) + "\\n")
 
 def wrap(module, name):
     function = getattr(module, name)
@@ -37,7 +38,7 @@ def listen(event, arguments, state={"inside": False, "wrapped": False}):
     if event != "open" or state["inside"]:
         return
     state["inside"] = True
-    note(arguments[0])
+    note(arguments[0], arguments[2])
     if not state["wrapped"] and str(arguments[0]).endswith(".log"):
         parquet = sys.modules.get("pyarrow.parquet")
         for name in ("read_table", "read_schema", "ParquetFile") if parquet else ():
@@ -92,16 +93,20 @@ def read_records(run):
 
 
 def read_notes(path, folder):
-    """The log that a job wrote, and the run's files that it opened."""
-    paths = [Path(line) for line in path.read_text().splitlines()]
-    own = [path.relative_to(folder) for path in paths if path.is_relative_to(folder)]
-    (log,) = {str(path) for path in own if path.parts[0] == "logs"}
+    """The log that a job wrote, and the run's files that it read but did not write itself."""
+    files = {"r": set(), "w": set()}
+    for line in path.read_text().splitlines():
+        opened = Path(line[1:])
+        if opened.is_relative_to(folder):
+            own = opened.relative_to(folder)
+            if not any(part.startswith(".") for part in own.parts):  # temporary, or a memory
+                files[line[0]].add(own)
+    (log,) = {str(path) for path in files["w"] if path.parts[0] == "logs"}
     return log, {
         # a checkpoint is declared by its manifest
         f"{path.parent}/manifest.json" if path.is_relative_to("data/models") else str(path)
-        for path in own
+        for path in files["r"] - files["w"]
         if path.parts[0] in ("data", "results", "benchmarks")
-        and not path.name.startswith(".")  # temporary files and memories
     }
 
 

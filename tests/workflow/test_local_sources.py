@@ -1,4 +1,4 @@
-"""Local sources and checkpoints: another content reruns, another place or an older date does not."""
+"""Local sources and checkpoints: another content reruns, another place does not."""
 
 import os
 import shutil
