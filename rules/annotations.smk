@@ -21,7 +21,7 @@ rule index_phrases:
         mem_mb=index_mb,
         runtime=index_minutes,
     conda:
-        "../envs/torch.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/index_phrases.py"
 
@@ -46,6 +46,6 @@ rule rasterize_masks:
         mem_mb=scoring_mb,
         runtime=scoring_minutes,
     conda:
-        "../envs/torch.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/rasterize_masks.py"

@@ -19,16 +19,34 @@ REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 
 from clip_grounding import published_files
+from clip_grounding.baselines import BASELINES
 from clip_grounding.config import evaluated_models, explained_directions, validate_config
 from clip_grounding.contracts import method_of
 from clip_grounding.errors import InputError
 from clip_grounding.fingerprint import fingerprint, record_code
+from clip_grounding.places import Layer
 from clip_grounding.published import is_published_dataset, published_mean
+from clip_grounding.settings_files import read_settings
 from clip_grounding.shards import list_shards
 from snakemake.exceptions import WorkflowError
 
+
+def settings_layers():
+    """The files that the settings come from, those that win first, and before them --config.
+
+    `workflow.configfiles` has the files given with --configfile, and then the Snakefile's own.
+    """
+    given = workflow.overwrite_configfiles
+    own = [path for path in workflow.configfiles if path not in given]
+    files = [Path(path).absolute() for path in [*reversed(given), *reversed(own)]]
+    command = Layer(workflow.config_settings.config or {}, Path.cwd())
+    return [command, *(Layer(read_settings(path), path.parent) for path in files)]
+
+
 try:
-    CONFIG = validate_config(config, os.path.join(REPOSITORY, "rules/schemas/config.schema.yaml"))
+    CONFIG = validate_config(
+        config, os.path.join(REPOSITORY, "rules/schemas/config.schema.yaml"), settings_layers()
+    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 config.update(CONFIG)
@@ -121,10 +139,9 @@ def baselines():
 
 def directions_of(attribution):
     """The directions in which an attribution or a baseline is evaluated."""
-    if attribution == "center":  # words have no centre
-        return ["text_to_image"]
-    if attribution in EVALUATE["baselines"]:
-        return DIRECTIONS
+    if attribution in BASELINES:
+        own = BASELINES[attribution].directions
+        return [direction for direction in DIRECTIONS if direction in own]
     return explained_directions(CONFIG, attribution)
 
 
@@ -208,7 +225,7 @@ def baseline_spec(wildcards):
         span=shard_span(wildcards.dataset, wildcards.shard),
         direction=wildcards.direction,
         baseline=wildcards.attribution,
-        seed=CONFIG["seed"],
+        seed=CONFIG["seed"] if BASELINES[wildcards.attribution].is_drawn else None,
     )
 
 
@@ -219,17 +236,24 @@ def first_model(dataset):
 def truth_inputs(wildcards):
     """What a phrase is scored against: its region, and for image_to_text its words.
 
-    The checkpoint gives the tokens and the patch grid. A baseline has none of its own: it
-    uses those of the dataset's first model.
+    The checkpoint gives the words' tokens. Those of a baseline are the dataset's first model's.
     """
     model = getattr(wildcards, "model", first_model(wildcards.dataset))
     results = f"results/{wildcards.dataset}"
-    return {
-        "narratives": f"{results}/narratives.parquet",
+    inputs = {
         "phrases": f"{results}/phrases.parquet",
         "masks": f"{results}/masks/{wildcards.shard}.parquet",
-        "checkpoint": f"data/models/{model}/manifest.json",
     }
+    if wildcards.direction == "image_to_text":
+        inputs["narratives"] = f"{results}/narratives.parquet"
+        inputs["checkpoint"] = f"data/models/{model}/manifest.json"
+    return inputs
+
+
+def baseline_inputs(wildcards):
+    """The same; for text_to_image also the model whose patches a baseline's maps have."""
+    model = first_model(wildcards.dataset)
+    return {**truth_inputs(wildcards), "checkpoint": f"data/models/{model}/manifest.json"}
 
 
 def score_files(wildcards):
@@ -342,7 +366,8 @@ def published_spec(wildcards):
             "published_metrics: not set; give the folder or the URL prefix of the six published"
             " files, for example --config published_metrics=path/to/folder"
         )
-    return spec_of(url=f"{folder.rstrip('/')}/{wildcards.file}")
+    place = f"{folder.rstrip('/')}/{wildcards.file}"
+    return spec_of(**describe_source({"url": [place]}, DIGESTS))
 
 
 def compared_contender():

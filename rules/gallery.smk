@@ -22,9 +22,9 @@ rule build_gallery:
         "benchmarks/{dataset}/build_gallery.tsv"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/build_gallery.py"

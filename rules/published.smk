@@ -82,7 +82,7 @@ rule compare_published:
         mem_mb=growing(4000),
         runtime=growing(10),
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/compare_published.py"
 
@@ -117,6 +117,6 @@ rule reanalyse_published:
         mem_mb=growing(2000),
         runtime=growing(30),
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/reanalyse_published.py"

@@ -25,7 +25,7 @@ rule rank_contenders:
         mem_mb=table_mb,
         runtime=table_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/rank_contenders.py"
 
@@ -62,7 +62,7 @@ rule plot_heatmap:
         mem_mb=1000,
         runtime=10,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_heatmap.py"
 
@@ -99,6 +99,6 @@ rule plot_cost:
         mem_mb=1000,
         runtime=10,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_cost.py"

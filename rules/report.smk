@@ -33,7 +33,7 @@ rule plot_scores:
         mem_mb=1000,
         runtime=10,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_scores.py"
 
@@ -71,7 +71,7 @@ rule plot_examples:
         mem_mb=growing(2000),
         runtime=growing(30),
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_examples.py"
 
@@ -108,7 +108,7 @@ rule plot_strict_scores:
         mem_mb=1000,
         runtime=10,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_strict_scores.py"
 
@@ -141,10 +141,10 @@ rule plot_differences:
         "benchmarks/{dataset}/plot_differences.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_differences.py"
 
@@ -180,7 +180,7 @@ rule plot_area:
         mem_mb=table_mb,
         runtime=table_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_area.py"
 
@@ -217,7 +217,7 @@ rule plot_slices:
         mem_mb=1000,
         runtime=10,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_slices.py"
 
@@ -254,7 +254,7 @@ rule plot_thresholds:
         mem_mb=table_mb,
         runtime=table_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_thresholds.py"
 
@@ -291,7 +291,7 @@ rule plot_waterfall:
         mem_mb=1000,
         runtime=10,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/plot_waterfall.py"
 
@@ -319,9 +319,9 @@ rule animate_narrative:
         "benchmarks/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/animate_narrative.py"

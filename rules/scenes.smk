@@ -21,7 +21,7 @@ rule render_scenes:
         mem_mb=growing(1000),
         runtime=growing(30),
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/render_scenes.py"
 

@@ -21,7 +21,7 @@ rule score_relevance:
         mem_mb=scoring_mb,
         runtime=scoring_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/score_relevance.py"
 
@@ -29,7 +29,7 @@ rule score_relevance:
 rule score_baseline:
     """Score a baseline, which needs no model, on one shard."""
     input:
-        unpack(truth_inputs),
+        unpack(baseline_inputs),
     output:
         scores="results/{dataset}/scores/baseline/{attribution}/{direction}/{shard}.parquet",
     params:
@@ -46,7 +46,7 @@ rule score_baseline:
         mem_mb=scoring_mb,
         runtime=scoring_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/score_baseline.py"
 
@@ -70,7 +70,7 @@ rule score_waterfall:
         mem_mb=scoring_mb,
         runtime=waterfall_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/score_waterfall.py"
 
@@ -99,7 +99,7 @@ rule summarize_waterfall:
         mem_mb=table_mb,
         runtime=table_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/summarize_waterfall.py"
 
@@ -122,7 +122,7 @@ rule collect_scores:
         mem_mb=table_mb,
         runtime=table_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/collect_scores.py"
 
@@ -161,7 +161,7 @@ rule summarize_scores:
         mem_mb=table_mb,
         runtime=table_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/summarize_scores.py"
 
@@ -190,6 +190,6 @@ rule compare_contenders:
         mem_mb=table_mb,
         runtime=table_minutes,
     conda:
-        "../envs/report.yaml"
+        "../envs/tables.yaml"
     script:
         "../workflow_scripts/compare_contenders.py"

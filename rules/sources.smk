@@ -5,10 +5,21 @@ wait is a job behind an ancient input.
 """
 
 from clip_grounding.checkpoints import digest_folder, stay_offline
+from clip_grounding.config import is_local_folder
 from clip_grounding.files import drop_dangling_links
+from clip_grounding.local_sources import (
+    check_image_count,
+    describe_source,
+    follow_file,
+    follow_folder,
+)
 from clip_grounding.models.folders import refuse_foreign_manifest
+from clip_grounding.places import first_local
 
 stay_offline()
+
+# Of local files, by path, size and times: a file is read again only when one of them differs.
+DIGESTS = Path("data/.digests.json")
 
 # Snakemake deletes a job's outputs before it starts: afterwards is too late to refuse.
 try:
@@ -17,16 +28,41 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-# A download that was deleted as a message said, or a file of the user's that has moved.
+def source_of(dataset, name):
+    """The config's entry of a png dataset's file, `url` a list of places."""
+    return DATASETS[dataset][name]
+
+
+def follow_sources(dataset):
+    """Check a dataset's local sources, and point the links to those that have moved."""
+    if DATASETS[dataset]["kind"] == "png":
+        check_image_count(dataset, DATASETS[dataset], DIGESTS, Path("data/.image_counts.json"))
+        for name in ("images.zip", "panoptic.zip", "narratives.json"):
+            path = first_local(source_of(dataset, name.partition(".")[0])["url"])
+            if path is not None:
+                follow_file(Path("data", dataset, name), path, DIGESTS)
+    for model in models_of(dataset):
+        folder = MODELS[model].get("checkpoint", "")
+        if is_local_folder(folder):
+            follow_folder(Path("data/models", model), Path(folder), DIGESTS)
+
+
+try:
+    if workflow.is_main_process:  # a job finds all of it done
+        follow_sources(CONFIG["dataset"])
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+except OSError as error:
+    raise WorkflowError(
+        f"{error.filename}: {error.strerror}: allow this user to read the settings' local files and"
+        " to write to data/, and make room there"
+    ) from None
+
+
+# A download that was deleted as a message said, or a file of the user's that is gone.
 if workflow.is_main_process:
     for folder in ["published", *dataset_names("png")]:
         drop_dangling_links(Path("data", folder))
-
-
-def source_of(dataset, name):
-    """The config's entry of a png dataset's file, with `url` as a list."""
-    entry = DATASETS[dataset][name]
-    return {**entry, "url": [entry["url"]] if isinstance(entry["url"], str) else entry["url"]}
 
 
 def is_remote(source):
@@ -57,29 +93,29 @@ def images_files(dataset, shards):
 
 
 def source_spec(wildcards):
-    """Where a file is, what is known of it, and which part of it is needed."""
+    """What is known of a file, and which part of it is needed; not where on this machine it is."""
     name, _, _ = wildcards.source.partition(".")
     source = source_of(wildcards.dataset, name)
+    part = {}
     if name == "panoptic" and is_remote(source):
-        source["split"] = DATASETS[wildcards.dataset]["split"]
-    return spec_of(**source)
+        part["split"] = DATASETS[wildcards.dataset]["split"]
+    return spec_of(**describe_source(source, DIGESTS), **part)
 
 
 def images_spec(wildcards):
     return spec_of(
-        **source_of(wildcards.dataset, "images"),
+        **describe_source(source_of(wildcards.dataset, "images"), DIGESTS),
         split=DATASETS[wildcards.dataset]["split"],
         span=shard_span(wildcards.dataset, wildcards.shard),
     )
 
 
 def checkpoint_spec(wildcards):
-    """A hub checkpoint is its revision; a local folder is its content, whatever its files' times."""
+    """A hub checkpoint is its revision; a local folder is its content, wherever it lies."""
     model = MODELS[wildcards.model]
-    content = None
-    if model["revision"] is None:
-        content = digest_folder(model["checkpoint"], "data/models/.digests.json")
-    return spec_of(checkpoint=model["checkpoint"], revision=model["revision"], content=content)
+    if model["revision"] is not None:
+        return spec_of(checkpoint=model["checkpoint"], revision=model["revision"], content=None)
+    return spec_of(content=digest_folder(model["checkpoint"], DIGESTS))
 
 
 def downloads_of(dataset):

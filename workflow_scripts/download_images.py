@@ -11,8 +11,10 @@ spec = job.spec
 path = Path(snakemake.output.file)
 
 # How the images come is no part of what they are: `max_images` is not in the spec.
-image_count = snakemake.config["datasets"][snakemake.wildcards.dataset]["image_count"]
+dataset = snakemake.config["datasets"][snakemake.wildcards.dataset]
+image_count = dataset["image_count"]
 are_few = 2 * (snakemake.config["max_images"] or image_count) <= image_count
 members = image_members(snakemake.input.panoptic, spec["split"], spec["span"]) if are_few else None
-bring_source(spec["url"], path, path.parent.parent, spec["size"], spec["sha256"], members)
+places = dataset["images"]["url"]
+bring_source(places, path, path.parent.parent, spec["size"], spec["sha256"], members)
 job.finish()

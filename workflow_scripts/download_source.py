@@ -10,6 +10,7 @@ job = start_job(snakemake)
 spec = job.spec
 path = Path(snakemake.output.file)
 
+places = snakemake.config["datasets"][snakemake.wildcards.dataset][path.stem]["url"]
 members = panoptic_members(spec["split"]) if "split" in spec else None
-bring_source(spec["url"], path, path.parent, spec["size"], spec["sha256"], members)
+bring_source(places, path, path.parent, spec["size"], spec["sha256"], members)
 job.finish()

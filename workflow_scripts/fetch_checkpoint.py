@@ -6,6 +6,6 @@ from clip_grounding.checkpoints import fetch_checkpoint
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
-spec = job.spec
-fetch_checkpoint(spec["checkpoint"], spec["revision"], Path(snakemake.output.manifest).parent)
+checkpoint = snakemake.config["models"][snakemake.wildcards.model]["checkpoint"]
+fetch_checkpoint(checkpoint, job.spec.get("revision"), Path(snakemake.output.manifest).parent)
 job.finish()

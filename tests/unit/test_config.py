@@ -98,7 +98,7 @@ def test_layers_are_last_all_or_a_number(layers):
             "datasets.scenes.image_cont: unknown key; did you mean image_count?"
             " (known: image_count, kind, models, seed, split)",
         ),
-        ("max_images", "many", 'max_images: "many" given; allowed: a whole number at least 1 or'),
+        ("max_images", "many", 'max_images: "many" given; allowed: a whole number at least 1 and'),
         ("images_per_shard", 0, "images_per_shard: 0 given; allowed: a whole number at least 1"),
         ("images_per_shard", True, "images_per_shard: true given; allowed: a whole number"),
         ("images_per_shard", None, "images_per_shard: null given; allowed: a whole number"),
@@ -135,6 +135,22 @@ def test_layers_are_last_all_or_a_number(layers):
         ("datasets.a/b", {"kind": "scenes"}, "datasets.a/b: choose another name: letters, digits"),
         ("datasets.models", {"kind": "scenes"}, "datasets.models: choose another name"),
         ("models.baseline", {"train": "scenes"}, "models.baseline: choose another name"),
+        (
+            "models.center",
+            {"train": "scenes"},
+            "models.center: choose another name: it is the name",
+        ),
+        ("attributions.center", {"kind": "rollout"}, "name: it is the name of a baseline"),
+        ("attributions.matched", {"kind": "rollout"}, "name: it is the name of a prompt"),
+        ("attributions.None", {"kind": "rollout"}, "take this word for a missing value"),
+        ("datasets.published", {"kind": "scenes"}, "belong to the published run"),
+        ("datasets.a\n", {"kind": "scenes"}, "datasets.'a\\n': choose another name: letters"),
+        ("models." + 101 * "m", {"train": "scenes"}, "choose another name: letters, digits, dots"),
+        ("bootstrap.resamples", 10**12, "at least 1 and at most 100000"),
+        ("bootstrap.confidence", 10**400, "confidence: more than 300 digits given"),
+        ("seed", float("nan"), "seed: NaN given; allowed: a whole number"),
+        ("datasets.scenes.image_count", 10**10, "at least 1 and at most 10000000"),
+        ("images_per_shard", float("inf"), "images_per_shard: Infinity given; allowed: a whole"),
         ("models.mine", {}, "models.mine: give either checkpoint or train"),
         (
             "models.mine",
@@ -192,6 +208,19 @@ def test_a_key_that_yaml_reads_as_a_number_or_a_truth_value_is_refused():
     config = changed("datasets", {2017: {"kind": "scenes", "models": ["scenes-clip"]}})
     assert problems_of(config) == ["datasets.2017: not read as text; put the key in quotes"]
     assert problems_of({True: 1}) == ["True: not read as text; put the key in quotes"]
+
+
+def test_a_number_that_python_does_not_write_is_refused_too():
+    (problem,) = problems_of(changed("seed", 10**5000))
+    assert problem.startswith("seed: more than 300 digits given")
+
+
+def test_more_shards_than_a_run_can_plan_are_refused():
+    config = changed("images_per_shard", 1) | {"dataset": "scenes"}
+    config["datasets"]["scenes"]["image_count"] = 100_001
+    (problem,) = problems_of(config)
+    assert problem.startswith("images_per_shard: 100,001 images would be 100,001 jobs of each kind")
+    validate_config(config | {"max_images": 100_000}, SCHEMA)
 
 
 @pytest.mark.parametrize("checkpoint", ["/models/clip", "./clip", "../clip", "~/clip"])

@@ -1,5 +1,6 @@
 """What jobs ask for grows with their work and with every attempt."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,17 @@ def test_the_documented_methods_are_what_jobs_ask_for():
             for direction in DIRECTIONS
         ]
         assert f"| {' | '.join([name, *cells])} |" in DOCS.read_text()
+
+
+def test_every_job_of_a_cluster_asks_for_more_when_it_is_tried_again():
+    rules = [
+        rule
+        for path in (ROOT / "rules").glob("*.smk")
+        for rule in re.findall(r"^rule \w+:\n(?:(?: .*)?\n)*", path.read_text(), re.MULTILINE)
+        if "localrule: True" not in rule
+    ]
+    assert len(rules) > 15
+    for rule in rules:
+        for name in ("mem_mb", "runtime"):
+            (request,) = re.findall(rf"^        {name}=(.*),$", rule, re.MULTILINE)
+            assert not request.isdigit(), f"{rule.split()[1]} {name} is the same for every attempt"

@@ -251,6 +251,13 @@ def test_another_attribution_adds_its_own_jobs_and_the_summaries(finished):
     assert set(planned) == set(own) | SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES
 
 
+def test_another_seed_leaves_alone_what_is_not_drawn(finished):
+    baseline = "results/tiny/scores/baseline/{}/text_to_image/0000.parquet"
+    config = merged(finished.config, {"seed": 5})
+    for name, planned in {"random": {"score_baseline": 1}, "empty": {}, "center": {}}.items():
+        assert finished.planned(baseline.format(name), config=config) == planned
+
+
 def test_two_swapped_values_rerun(finished):
     """Snakemake compares parameters as a set: values that trade places must still be seen."""
     two = {"a": {"kind": "gradient_attention", "layers": 1},

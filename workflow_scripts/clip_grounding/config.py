@@ -1,14 +1,15 @@
 """The settings of a run, checked once while the workflow is parsed.
 
 The schema holds types, limits and defaults, and each attribution method's contract those of its
-parameters. What they cannot say is checked here: names that refer to other names, and what a method
-can explain of which model. All problems are reported at once, each with its key and the remedy.
+parameters. What they cannot say is checked here: names that refer to other names or mean something
+else, paths that lead nowhere, and what a method can explain of which model. All problems are
+reported at once, each with its key and the remedy.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,12 +19,36 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from clip_grounding.baselines import BASELINES
 from clip_grounding.contracts import attribution_schema, list_kinds, why_refused
 from clip_grounding.downloads.urls import hide_secrets, why_secret
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import ModelConfig, read_model_config
+from clip_grounding.places import Layer, resolve_places
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+
+_MOST_SHARDS = 100_000
+_LARGEST = 10**300
+
+_OF_CONTENDERS = {
+    "baseline": "in the tables it is the model of every baseline",
+    **dict.fromkeys(("matched", "mismatched", "unimodal"), "it is the name of a prompt"),
+    **dict.fromkeys(BASELINES, "it is the name of a baseline"),
+}
+_TAKEN = {
+    "datasets": {
+        "models": "data/models and logs/models belong to the models",
+        "published": "data/published and results/published belong to the published run",
+        "README.md": "results has a file of this name",
+    },
+    "models": _OF_CONTENDERS,
+    "attributions": _OF_CONTENDERS,
+}
+"""Names that would mean something else, with the reason, by section of the settings."""
+
+_MISSING = ("na", "nan", "none", "null")  # however they are capitalised
+
 _TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -35,7 +60,7 @@ _TYPES = {
 }
 
 
-def validate_config(config: dict, schema: Path) -> dict:
+def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) -> dict:
     """Check the settings `config` and fill in defaults.
 
     Parameters
@@ -44,27 +69,30 @@ def validate_config(config: dict, schema: Path) -> dict:
         The settings as read from YAML; left as they are.
     schema : Path
         The JSON schema, as YAML.
+    layers : sequence of Layer, optional
+        Where the settings come from, which tells what relative paths are relative to.
 
     Returns
     -------
     dict
         A new dictionary in which every key with a default is present, whole numbers are `int`
-        and other numbers `float`, so that ``2`` and ``2.0`` are the same setting.
+        and other numbers `float`, so that ``2`` and ``2.0`` are the same setting; paths are
+        absolute, and the `url` of a file is a list.
 
     Raises
     ------
     InputError
         The settings cannot be used. The message has a line for every problem.
     """
-    problems = list(_find_unusable_keys(config))
+    problems = list(_find_unreadable(config))
     if not problems:
         config = _copy_plain(config)
         validator = _Validator(_complete_schema(schema, config))
         errors = sorted(validator.iter_errors(config), key=lambda error: error.json_path)
         problems = [line for error in errors for line in _describe(error)]
-        problems += [*_find_undefined_names(config), *_find_unusable_checkpoints(config)]
-        problems += _find_secrets(config)
-        problems = problems or list(_find_refused(config))
+        problems += [*_find_taken_names(config), *_find_undefined_names(config)]
+        problems += [*_find_unusable_checkpoints(config), *_find_secrets(config)]
+        problems = problems or _resolve(config, layers) or list(_find_refused(config))
     if problems:
         lines = "\n".join(f"  {hide_secrets(line)}" for line in dict.fromkeys(problems))
         raise InputError(f"these settings cannot be used:\n{lines}")
@@ -92,6 +120,8 @@ def _complete_schema(schema: Path, config: dict) -> dict:
     """Read the schema, and put in what the methods that are used say of their parameters."""
     complete = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     known = list_kinds()
+    baselines = complete["properties"]["evaluate"]["properties"]["baselines"]
+    baselines["items"] = {"enum": list(BASELINES)}
     entries = complete["properties"]["attributions"]["additionalProperties"]
     entries["properties"]["kind"]["enum"] = known
     used = [
@@ -110,13 +140,18 @@ def _complete_schema(schema: Path, config: dict) -> dict:
     return complete
 
 
-def _find_unusable_keys(value, path: tuple = ()) -> Iterator[str]:
-    """Report keys that YAML reads as something else than text, which no schema can check."""
+def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:
+    """Report what no schema can check: keys that are no text, and numbers that nothing can hold."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 yield f"{_dotted([*path, str(key)])}: not read as text; put the key in quotes"
-            yield from _find_unusable_keys(item, (*path, str(key)))
+            yield from _find_unreadable(item, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _find_unreadable(item, (*path, index))
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        yield f"{_dotted(list(path))}: more than 300 digits given; no setting is so large"
 
 
 def _copy_plain(value):
@@ -147,7 +182,9 @@ def _check_properties(validator, properties, instance, schema) -> Iterator[Valid
 
 def _is_number(_, value) -> bool:
     # JSON has no infinity and no NaN, but YAML does, and no comparison refuses NaN.
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 _Validator = extend(
@@ -161,9 +198,9 @@ def _describe(error: ValidationError) -> Iterator[str]:
     """Say what is wrong and what is allowed, a line for every problem of one schema error."""
     path, value = list(error.absolute_path), error.instance
     if "propertyNames" in error.absolute_schema_path:
-        reserved = error.validator == "not"
-        rule = "the workflow uses this name itself" if reserved else error.schema["description"]
-        yield f"{_dotted([*path, value])}: choose another name: {rule}"
+        name = value if value.isprintable() else ascii(value)
+        name = name if len(name) <= 80 else f"{name[:80]}…"
+        yield f"{_dotted([*path, name])}: choose another name: {error.schema['description']}"
     elif error.validator == "additionalProperties":
         known = sorted(error.schema["properties"])
         for key in (key for key in value if key not in known):
@@ -224,6 +261,29 @@ def _dotted(path: list) -> str:
     return dotted.removeprefix(".") or "settings"
 
 
+def _find_taken_names(config: dict) -> Iterator[str]:
+    """Report names that would mean something else in the tables or the folders."""
+    for section, taken in _TAKEN.items():
+        for name in _section(config, section):
+            reason = taken.get(name)
+            if name.lower() in _MISSING:
+                reason = "programs that read the tables take this word for a missing value"
+            if reason:
+                yield f"{section}.{name}: choose another name: {reason}"
+
+
+def _resolve(config: dict, layers: Sequence[Layer]) -> list[str]:
+    """Make paths absolute in place; return what is wrong with those that are evaluated."""
+    dataset = config["dataset"]
+    used = [("datasets", dataset), ("published_metrics",)]
+    used += [("models", model) for model in evaluated_models(config, dataset)]
+    return [
+        f"{_dotted(list(key))}: {problem}"
+        for key, problem in resolve_places(config, layers).items()
+        if key[:2] in used
+    ]
+
+
 def _find_undefined_names(config: dict) -> Iterator[str]:
     """Report names of datasets, models and attributions that nothing defines."""
     references = [
@@ -279,6 +339,13 @@ def _find_secrets(value, path: tuple = ()) -> Iterator[str]:
 def _find_refused(config: dict) -> Iterator[str]:
     """Report methods that cannot explain what is asked of them, with the reason."""
     models = {name: config["models"][name] for name in evaluated_models(config, config["dataset"])}
+    image_count = config["datasets"][config["dataset"]]["image_count"]
+    used = min(image_count, config["max_images"] or image_count)
+    if (shards := math.ceil(used / config["images_per_shard"])) > _MOST_SHARDS:
+        yield (
+            f"images_per_shard: {used:,} images would be {shards:,} jobs of each kind; allowed: at"
+            f" most {_MOST_SHARDS:,}; raise it or lower max_images"
+        )
     shapes = {}
     for name, model in models.items():
         try:
@@ -324,7 +391,7 @@ def _shape_of(model: dict) -> tuple[str | None, ModelConfig | None]:
     checkpoint = model["checkpoint"]
     if not is_local_folder(checkpoint):
         return "siglip" if "siglip" in checkpoint.lower() else None, None
-    folder = Path(checkpoint).expanduser()
+    folder = Path(checkpoint)
     if not (folder / "config.json").is_file():
         return None, None  # fetching it says what is missing
     shape = read_model_config(folder)

@@ -25,7 +25,10 @@ CONTRACT = {
                 "Which layers take part: last, all, a number n for the last n, or auto: as"
                 " published, the last for images and the last 8 for texts."
             ),
-            "anyOf": [{"enum": ["auto", "last", "all"]}, {"type": "integer", "minimum": 1}],
+            "anyOf": [
+                {"enum": ["auto", "last", "all"]},
+                {"type": "integer", "minimum": 1, "maximum": 1000},
+            ],
             "default": "auto",
         },
         "heads": {

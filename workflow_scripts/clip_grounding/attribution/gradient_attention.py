@@ -25,7 +25,10 @@ CONTRACT = {
                 "Which layers of the transformer take part; the poster's choice is last, a number"
                 " n means the last n."
             ),
-            "anyOf": [{"enum": ["last", "all"]}, {"type": "integer", "minimum": 1}],
+            "anyOf": [
+                {"enum": ["last", "all"]},
+                {"type": "integer", "minimum": 1, "maximum": 1000},
+            ],
             "default": "last",
         }
     },

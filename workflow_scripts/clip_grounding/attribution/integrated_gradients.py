@@ -20,6 +20,7 @@ CONTRACT = {
             "description": "Points at which the gradient is taken, by the Gauss-Legendre rule.",
             "type": "integer",
             "minimum": 1,
+            "maximum": 1000000,
             "default": 64,
         }
     },

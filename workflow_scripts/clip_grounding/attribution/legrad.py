@@ -30,7 +30,10 @@ CONTRACT = {
     "parameters": {
         "layers": {
             "description": "Which blocks take part: all, last, or a number n for the last n.",
-            "anyOf": [{"enum": ["all", "last"]}, {"type": "integer", "minimum": 1}],
+            "anyOf": [
+                {"enum": ["all", "last"]},
+                {"type": "integer", "minimum": 1, "maximum": 1000},
+            ],
             "default": "all",
         }
     },

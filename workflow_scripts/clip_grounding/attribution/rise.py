@@ -25,12 +25,14 @@ CONTRACT = {
             "description": "Random masks, the same ones for every image.",
             "type": "integer",
             "minimum": 1,
+            "maximum": 1000000,
             "default": 2000,
         },
         "cells": {
             "description": "Rows and columns of a mask's grid before it is enlarged; images alone.",
             "type": "integer",
             "minimum": 1,
+            "maximum": 1000,
             "default": 8,
         },
         "keep": {

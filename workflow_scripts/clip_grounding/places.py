@@ -1,0 +1,142 @@
+"""Paths in the settings: what they are relative to, and whether they lead anywhere.
+
+Settings come in layers: the repository's config.yaml, the files given with ``--configfile``, and
+``--config``. A relative path is taken from the folder of the file that names it, or else from the
+working directory. Wherever a file lies is no part of what it is: a job's settings hold the content.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+
+class Layer(NamedTuple):
+    """Settings as one file has them, and the folder that its relative paths are taken from."""
+
+    settings: Mapping
+    folder: Path
+
+
+def local_place(place: str) -> Path | None:
+    """Return the path of a place on this machine, None for a server's."""
+    if place.startswith(("http://", "https://")):
+        return None
+    if place.startswith("file://"):
+        return Path(url2pathname(urlsplit(place).path))
+    return Path(place)
+
+
+def first_local(places: list[str]) -> Path | None:
+    """Return the file of this machine that is taken, None if a server comes first."""
+    for place in places:
+        path = local_place(place)
+        if path is None:
+            return None
+        if path.is_file():
+            return path
+    return None
+
+
+def resolve_places(config: dict, layers: Sequence[Layer]) -> dict[tuple, str]:
+    """Make the paths in validated settings absolute, in place, and every `url` a list.
+
+    Parameters
+    ----------
+    config : dict
+    layers : sequence of Layer
+        The layers of the settings, those that win first.
+
+    Returns
+    -------
+    dict
+        What is wrong with paths that lead nowhere, by the keys of the setting. A file that is one
+        of several places is looked for by the job that brings it.
+    """
+    problems = {}
+    for key, parent in _list_settings(config):
+        written = parent[key[-1]]
+        folders = [_folder_of(key, layers), Path.cwd()]
+        if isinstance(written, str):
+            parent[key[-1]], problem = _resolve(written, folders)
+            found = problem is None
+        else:
+            resolved = [_resolve(place, folders) for place in written]
+            parent[key[-1]] = [place for place, _ in resolved]
+            found = any(problem is None for _, problem in resolved)
+            problem = "; ".join(filter(None, (problem for _, problem in resolved)))
+        if key[-1] == "url" and isinstance(parent["url"], str):
+            parent["url"] = [parent["url"]]
+        if not found:
+            problems[key] = problem
+        elif key[-1] == "checkpoint" and not Path(parent["checkpoint"]).is_dir():
+            problems[key] = f"{parent['checkpoint']} is no folder: give the checkpoint's folder"
+    return problems
+
+
+def _list_settings(config: dict) -> Iterator[tuple[tuple, dict]]:
+    """List the settings that may be paths: their keys, and the section that holds the last one."""
+    for name, dataset in config["datasets"].items():
+        for file in ("images", "panoptic", "narratives"):
+            if file in dataset:
+                yield ("datasets", name, file, "url"), dataset[file]
+    for name, model in config["models"].items():
+        if "checkpoint" in model and model["revision"] is None:
+            yield ("models", name, "checkpoint"), model
+    if config["published_metrics"] is not None:
+        yield ("published_metrics",), config
+
+
+def _folder_of(key: tuple, layers: Sequence[Layer]) -> Path:
+    """Return the folder of the file that names a setting: of the first layer that has it."""
+    for settings, folder in layers:
+        section = settings
+        for part in key:
+            section = section.get(part) if isinstance(section, Mapping) else None
+        if section is not None:
+            return folder
+    return Path.cwd()
+
+
+def _resolve(place: str, folders: list[Path]) -> tuple[str, str | None]:
+    """Return a place with its path made absolute, and what is wrong with it or None."""
+    if "\0" in place:
+        return place, f"{place!r} has a NUL character: correct the path"
+    path = local_place(place)
+    if path is None:
+        return place, None
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        return place, f"{place}: there is no user {path.parts[0][1:]}: write the path in full"
+    candidates = list(dict.fromkeys(folder / path for folder in folders))
+    for candidate in candidates:
+        try:
+            candidate.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            return place, f"{place} cannot be read ({error.strerror}): correct the path"
+        return _spell(candidate), None
+    looked = " nor ".join(map(_spell, candidates))
+    problem = f"{place} does not exist: correct the path"
+    if not path.is_absolute():
+        problem = (
+            f"{place} does not exist: there is {'neither' if ' nor ' in looked else 'no'} {looked};"
+            " correct the path, which is taken from the folder of the file that names it, or else"
+            " from the working directory"
+        )
+    return _spell(candidates[0]), problem
+
+
+def _spell(path: Path) -> str:
+    """Write a path without the steps back that a relative one begins with."""
+    parts: list[str] = []
+    for part in path.parts:
+        is_link = part == ".." and Path(*parts).is_symlink()
+        if part == ".." and len(parts) > 1 and parts[-1] != ".." and not is_link:
+            parts.pop()
+        else:
+            parts.append(part)
+    return str(Path(*parts))
