@@ -21,6 +21,7 @@ NUMERIC_LIBRARIES = {
     "captum": "captum",
     "numpy": "numpy",
     "PIL": "pillow",
+    "ftfy": "ftfy",
 }
 """Imports whose version can change numbers, with the package that they come in."""
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pycocotools import mask as coco_mask
 
 from clip_grounding import poster, strict
 from clip_grounding.contenders import Draw, center_map, choose_mismatched, random_map
 from clip_grounding.errors import InputError
+from clip_grounding.regions import decode_region
 from clip_grounding.tables import KEYS, VOID_MASK
 
 METRICS = ["poster_iou", *strict.METRICS]
@@ -192,9 +192,8 @@ def _read_regions(masks: pd.DataFrame) -> _Regions:
     """Decode one image's rows of the masks table."""
     pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
     for row in masks.itertuples():
-        size = [row.height, row.width]
-        code = {"size": size, "counts": row.counts}
-        region = np.ascontiguousarray(coco_mask.decode(code)).view(bool)
+        size = row.height, row.width
+        region = decode_region(*size, row.counts, f"image {row.image_id}, mask {row.mask}")
         if row.mask == VOID_MASK:
             void = np.flatnonzero(region)
             continue
