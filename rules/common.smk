@@ -11,9 +11,14 @@ an edit.
 import json
 import os
 import re
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
+
+# Snakemake writes the interpreter into shell commands as it stands: quoted, its folder may have
+# spaces in its name.
+sys.executable = shlex.quote(sys.executable)
 
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))

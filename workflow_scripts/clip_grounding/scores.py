@@ -17,6 +17,7 @@ from clip_grounding.contenders import Draw, center_map, choose_mismatched, rando
 from clip_grounding.errors import InputError
 from clip_grounding.regions import decode_region
 from clip_grounding.tables import KEYS, VOID_MASK
+from clip_grounding.tokens import TextTokenizer
 
 METRICS = ["poster_iou", *strict.METRICS]
 """The score columns: the poster's, then the strict protocol's."""
@@ -112,6 +113,33 @@ def score_baseline_text_to_image(
             foregrounds, _ = poster.relevance_foreground(grids)
         scores.add(regions, positions, foregrounds, grids, index, kind == "empty")
     return scores.frame()
+
+
+def exclude_wordless(
+    scores: pd.DataFrame, phrases: pd.DataFrame, tokenizer: TextTokenizer
+) -> pd.DataFrame:
+    """Take the strict text-to-image scores from phrases of which a model reads no word.
+
+    Their prompt is the empty text: what a map says of it is nothing that the phrase asks for.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `SCORES`, and the column ``curve``.
+    phrases : DataFrame
+        The shard's.
+    tokenizer : TextTokenizer
+        The model's.
+    """
+    texts = {text: not tokenizer.words(text) for text in phrases["utterance"].unique()}
+    wordless = phrases.loc[phrases["utterance"].map(texts).astype(bool), ["narrative", "phrase"]]
+    rows = pd.MultiIndex.from_frame(scores[["narrative", "phrase"]]).isin(
+        pd.MultiIndex.from_frame(wordless)
+    )
+    scores = scores.copy()
+    scores.loc[rows, list(strict.METRICS)] = np.nan
+    scores["strict_excluded"] = np.where(rows, "no_tokens", None)
+    return scores
 
 
 class _ImageScores:

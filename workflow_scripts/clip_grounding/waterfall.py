@@ -121,7 +121,12 @@ def _token_steps(caption, row, phrase_words: list[str]) -> list[float]:
     final = np.nan
     if caption.exclude_strictly(row) is None:
         final = caption.score_strictly(row, row.relevance)["iou"]
-    if caption.poster_excluded is None and caption.is_complete:
+    # A phrase without a token has no mention to start from.
+    if (
+        caption.poster_excluded is None
+        and caption.is_complete
+        and caption.strict_truths[row.phrase].any()
+    ):
         predicted, _ = poster.token_foreground(row.relevance)
         truth = caption.poster_truths[row.phrase]
         offsets = caption.strict_truths[row.phrase]
