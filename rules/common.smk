@@ -18,7 +18,8 @@ from pathlib import Path
 
 # Snakemake writes the interpreter into shell commands as it stands: quoted, its folder may have
 # spaces in its name.
-sys.executable = shlex.quote(sys.executable)
+if os.path.exists(sys.executable):
+    sys.executable = shlex.quote(sys.executable)
 
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
