@@ -11,9 +11,15 @@ an edit.
 import json
 import os
 import re
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
+
+# Snakemake writes the interpreter into shell commands as it stands: quoted, its folder may have
+# spaces in its name.
+if os.path.exists(sys.executable):
+    sys.executable = shlex.quote(sys.executable)
 
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
@@ -243,17 +249,19 @@ def truth_inputs(wildcards):
     inputs = {
         "phrases": f"{results}/phrases.parquet",
         "masks": f"{results}/masks/{wildcards.shard}.parquet",
+        "checkpoint": f"data/models/{model}/manifest.json",
     }
     if wildcards.direction == "image_to_text":
         inputs["narratives"] = f"{results}/narratives.parquet"
-        inputs["checkpoint"] = f"data/models/{model}/manifest.json"
     return inputs
 
 
-def baseline_inputs(wildcards):
-    """The same; for text_to_image also the model whose patches a baseline's maps have."""
-    model = first_model(wildcards.dataset)
-    return {**truth_inputs(wildcards), "checkpoint": f"data/models/{model}/manifest.json"}
+def waterfall_inputs(wildcards):
+    """The same, without the model where its words are not asked for."""
+    inputs = truth_inputs(wildcards)
+    if wildcards.direction == "text_to_image":
+        del inputs["checkpoint"]
+    return inputs
 
 
 def score_files(wildcards):

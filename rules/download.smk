@@ -60,6 +60,31 @@ rule download_images:
         "../workflow_scripts/download_images.py"
 
 
+rule list_images:
+    """List a shard's images that lie in a folder, where they are read, with their digests."""
+    localrule: True
+    input:
+        panoptic="data/{dataset}/panoptic.zip",
+    output:
+        list="data/{dataset}/images/{shard}.json",
+    params:
+        spec=listed_spec,
+    wildcard_constraints:
+        dataset=one_of([name for name in DATASETS if images_folder(name)]),
+    log:
+        "logs/{dataset}/list_images/{shard}.log",
+    benchmark:
+        "benchmarks/{dataset}/list_images/{shard}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=240,
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../workflow_scripts/list_images.py"
+
+
 rule fetch_checkpoint:
     """Fetch what inference needs of a model's checkpoint; jobs load from its folder alone."""
     localrule: True

@@ -29,7 +29,7 @@ rule score_relevance:
 rule score_baseline:
     """Score a baseline, which needs no model, on one shard."""
     input:
-        unpack(baseline_inputs),
+        unpack(truth_inputs),
     output:
         scores="results/{dataset}/scores/baseline/{attribution}/{direction}/{shard}.parquet",
     params:
@@ -54,7 +54,7 @@ rule score_baseline:
 rule score_waterfall:
     """Score one shard's maps after each correction from the poster's protocol to the strict one."""
     input:
-        unpack(truth_inputs),
+        unpack(waterfall_inputs),
         relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
     output:
         waterfall="results/{dataset}/waterfall/{model}/{attribution}/{direction}/{shard}.parquet",

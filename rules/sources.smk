@@ -7,6 +7,8 @@ wait is a job behind an ancient input.
 from clip_grounding.checkpoints import digest_folder, stay_offline
 from clip_grounding.config import is_local_folder
 from clip_grounding.files import drop_dangling_links
+from clip_grounding.folders import describe_folder
+from clip_grounding.downloads.files import local_path
 from clip_grounding.local_sources import (
     check_image_count,
     describe_source,
@@ -69,6 +71,15 @@ def is_remote(source):
     return source["url"][0].startswith(("http://", "https://"))
 
 
+@cache
+def images_folder(dataset):
+    """The folder that a png dataset's images lie in; None where they come as a zip."""
+    if DATASETS[dataset]["kind"] != "png":
+        return None
+    folder = local_path(source_of(dataset, "images")["url"][0])
+    return str(folder) if folder is not None and folder.is_dir() else None
+
+
 def has_sharded_images(dataset):
     """Tell whether every shard has a zip of its images: more images then change no shard's.
 
@@ -81,14 +92,16 @@ def has_sharded_images(dataset):
 
 
 def images_file(dataset, shard):
-    """The zip that has a shard's images."""
+    """The zip that has a shard's images, or the list of those in a folder."""
+    if images_folder(dataset):
+        return f"data/{dataset}/images/{shard}.json"
     if has_sharded_images(dataset):
         return f"data/{dataset}/images/{shard}.zip"
     return f"data/{dataset}/images.zip"
 
 
 def images_files(dataset, shards):
-    """The zips that have the images of several shards."""
+    """The zips, or lists, that have the images of several shards."""
     return list(dict.fromkeys(images_file(dataset, shard.name) for shard in shards))
 
 
@@ -107,6 +120,23 @@ def images_spec(wildcards):
         **describe_source(source_of(wildcards.dataset, "images"), DIGESTS),
         split=DATASETS[wildcards.dataset]["split"],
         span=shard_span(wildcards.dataset, wildcards.shard),
+    )
+
+
+def listed_spec(wildcards):
+    """A folder of images: which shard's, and what a glance at its files tells of a change."""
+    folder = images_folder(wildcards.dataset)
+    source = source_of(wildcards.dataset, "images")
+    if (source["size"], source["sha256"]) != (None, None):
+        raise WorkflowError(
+            f"datasets.{wildcards.dataset}.images: {folder} is a folder, but size and sha256 are of"
+            " a file: remove them, or give the zip"
+        )
+    return spec_of(
+        folder=folder,
+        split=DATASETS[wildcards.dataset]["split"],
+        span=shard_span(wildcards.dataset, wildcards.shard),
+        content=describe_folder(folder),
     )
 
 

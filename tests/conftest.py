@@ -53,7 +53,7 @@ class Small:
         """Image and text of a phrase's map, spelled out as the protocol says."""
         narrative = self.narratives.set_index("narrative").loc[phrase.narrative]
         with open_images(self.folder / "images.zip", "scenes") as images:
-            pixels = images.pixels(narrative["file_name"])
+            pixels = images.pixels(*narrative[["file_name", "height", "width"]])
         if direction == "text_to_image":
             return pixels, phrase.utterance if prompt == "matched" else ""
         if prompt == "null":

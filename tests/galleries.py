@@ -82,10 +82,9 @@ def write_gallery(
     return folder / "index.html"
 
 
-def invented_image(file_name: str) -> Image.Image:
+def invented_image(file_name: str, height: int, width: int) -> Image.Image:
     """A gradient in a colour of its own."""
     hue = int(file_name.removesuffix(".jpg")) * 37 % 256
-    height, width = SIZE
     ramp = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(height, axis=0)
     return Image.fromarray(np.stack([ramp, np.full_like(ramp, hue), ramp[:, ::-1]], axis=-1))
 

@@ -28,7 +28,7 @@ relevance = pd.concat([read_table(path, filters=own) for path in snakemake.input
 masks = pd.concat([read_table(path, filters=here) for path in snakemake.input.masks])
 grounded = ground_phrases(narrative, phrases, masks, relevance)
 with open_images(snakemake.input.images, spec["split"]) as images:
-    image = images.pixels(caption["file_name"])
+    image = images.pixels(*caption[["file_name", "height", "width"]])
 title = f"{spec['model']}, {spec['attribution']}"
 save_animation(draw_frames(image, caption["text"], grounded, title), snakemake.output.animation)
 job.finish()

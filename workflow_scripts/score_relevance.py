@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-from clip_grounding.scores import SCORES, THRESHOLDS, score_text_to_image, sum_curves
+from clip_grounding.scores import (
+    SCORES,
+    THRESHOLDS,
+    exclude_wordless,
+    score_text_to_image,
+    sum_curves,
+)
 from clip_grounding.tables import read_provenance, read_shard, read_table
 from clip_grounding.token_scores import score_image_to_text
 from clip_grounding.tokens import TextTokenizer
@@ -14,11 +20,13 @@ relevance = read_table(snakemake.input.relevance)
 phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
 
+tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
+
 if spec["direction"] == "text_to_image":
     scores = score_text_to_image(relevance, phrases, masks, spec["seed"])
+    scores = exclude_wordless(scores, phrases, tokenizer)
 else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
-    tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
     scores = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, spec["seed"])
 maps = read_provenance(snakemake.input.relevance)
 job.write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES, relevance=maps)

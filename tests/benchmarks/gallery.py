@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
     cuts = cut_photographs(2000)
     captions = [" ".join([CAPTION] * 5)] * 2000  # as long as the published narratives
 
-    def read_image(file_name: str) -> Image.Image:
+    def read_image(file_name: str, height: int, width: int) -> Image.Image:
         return Image.open(io.BytesIO(cuts[int(file_name.removesuffix(".jpg"))])).convert("RGB")
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -76,11 +76,11 @@ class Bench:
         self.texts = list(dict.fromkeys(["", *self.shard.phrases["utterance"]]))
 
     def prepare(self, file_name: str) -> np.ndarray:
-        return self.explainer.preprocess(self.archive.pixels(file_name))
+        return self.explainer.preprocess(self.archive.pixels(file_name, HEIGHT, WIDTH))
 
     def regions(self, image: int) -> list[np.ndarray]:
         """The distinct regions of an image, preprocessed one by one."""
-        pixels = self.archive.pixels(self.shard.narratives["file_name"][image])
+        pixels = self.archive.pixels(self.shard.narratives["file_name"][image], HEIGHT, WIDTH)
         masks = self.shard.masks[self.shard.masks["image_id"] == image]
         return [
             self.explainer.preprocess(
@@ -145,7 +145,8 @@ class Bench:
                 text, pixels = row.utterance, self.pixels[row.image_id]
             else:
                 text = self.shard.narratives["text"][row.narrative]
-                image = self.archive.pixels(self.shard.narratives["file_name"][row.image_id])
+                name = self.shard.narratives["file_name"][row.image_id]
+                image = self.archive.pixels(name, HEIGHT, WIDTH)
                 code = self.shard.masks.set_index(["image_id", "mask"])["counts"]
                 region = {"size": [HEIGHT, WIDTH], "counts": code[row.image_id, row.mask]}
                 pixels = self.explainer.preprocess(image * coco_mask.decode(region)[..., None])
@@ -289,7 +290,7 @@ def measure_start() -> dict[str, tuple[float, float]]:
 def measure_stages(bench: Bench, turns: int) -> dict[str, float]:
     """Milliseconds per image of each stage of a text-to-image job, one after the other."""
     names, explainer = list(bench.shard.narratives["file_name"]), bench.explainer
-    arrays = [bench.archive.pixels(name) for name in names]
+    arrays = [bench.archive.pixels(name, HEIGHT, WIDTH) for name in names]
     pixels = explainer._stack(bench.pixels)
     clip, depth = explainer.clip, explainer.clip.image.n_steps
     hidden = clip.image.run(pixels, depth - 1)
@@ -303,7 +304,7 @@ def measure_stages(bench: Bench, turns: int) -> dict[str, float]:
         _last_layer_row(clip, block, torch.cat(targets), items)
 
     stages = {
-        "decode JPEG": lambda: [bench.archive.pixels(name) for name in names],
+        "decode JPEG": lambda: [bench.archive.pixels(name, HEIGHT, WIDTH) for name in names],
         "pad, resize, normalise": lambda: [explainer.preprocess(array) for array in arrays],
         "image tower up to the last block": lambda: clip.image.run(pixels, depth - 1),
         "last block, and relevance of ten prompts": tail,

@@ -85,7 +85,7 @@ def tables_of(texts, sizes, directions=BOTH):
         "masks": pd.DataFrame(masks, columns=["image_id", "mask", "height", "width", "counts"]),
         "relevance": {d: pd.DataFrame(rows, columns=columns[d]) for d, rows in relevance.items()},
         "scores": dict.fromkeys(directions, both),
-        "read_image": lambda name: _photograph(*sizes[int(name.split(".")[0])]),
+        "read_image": lambda _, height, width: _photograph(height, width),
     }
 
 

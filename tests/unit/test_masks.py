@@ -35,7 +35,14 @@ def write_panoptic(path, images):
 
 def index_of(image_id, *regions, height=2, width=3):
     """The narratives and phrases that name regions of an image, each a list of segment ids."""
-    narratives = pd.DataFrame({"image_id": [image_id], "height": height, "width": width})
+    narratives = pd.DataFrame(
+        {
+            "image_id": [image_id],
+            "panoptic_file": f"{image_id:012d}.png",
+            "height": height,
+            "width": width,
+        }
+    )
     phrases = pd.DataFrame(
         {
             "image_id": [image_id] * len(regions),

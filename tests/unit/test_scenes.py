@@ -49,7 +49,7 @@ def test_the_workflow_indexes_every_phrase_of_the_files(dataset, narratives):
 def test_segments_are_those_of_the_png_with_their_areas_and_boxes(dataset, annotations):
     with open_panoptic(dataset / "panoptic.zip", "scenes") as panoptic:
         for record in annotations["annotations"]:
-            ids = panoptic.segments(record["image_id"])
+            ids = panoptic.segments(record["file_name"])
             found, areas = np.unique(ids[ids > 0], return_counts=True)
             segments = {segment["id"]: segment for segment in record["segments_info"]}
             assert sorted(segments) == found.tolist()
@@ -72,7 +72,7 @@ def test_images_match_their_records(dataset, annotations):
     with open_images(dataset / "images.zip", "scenes") as images:
         for record in annotations["images"]:
             assert record["file_name"] == f"{record['id']:012d}.jpg"
-            pixels = images.pixels(record["file_name"])
+            pixels = images.pixels(record["file_name"], record["height"], record["width"])
             assert pixels.shape == (record["height"], record["width"], 3)
 
 
@@ -81,7 +81,7 @@ def test_every_segment_has_a_category_and_some_pixels_are_void(dataset, annotati
     infos = [s for record in annotations["annotations"] for s in record["segments_info"]]
     assert {segment["category_id"] for segment in infos} <= known
     with open_panoptic(dataset / "panoptic.zip", "scenes") as panoptic:
-        void = [(panoptic.segments(r["id"]) == 0).mean() for r in annotations["images"]]
+        void = [(panoptic.segments(r["file_name"]) == 0).mean() for r in annotations["annotations"]]
     assert min(void) == 0
     assert 0 < max(void) < 0.2
 

@@ -1,7 +1,9 @@
 """Tokens of texts: spans, cuts, and the published rule of the first mention."""
 
+import numpy as np
 import pytest
 from conftest import save_checkpoint
+from saved_models import KINDS, save_model
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_model_config
@@ -70,3 +72,59 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "clip"}')
     with pytest.raises(InputError, match=r"tokenizer\.json"):
         TextTokenizer(tmp_path)
+
+
+TYPOGRAPHIC = "It’s a “red car”, &amp; the ﬁre truck"
+PLAIN = 'It\'s a "red car", & the fire truck'
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """A checkpoint of each kind, its tokenizer trained on the words of `PLAIN`."""
+    folder = tmp_path_factory.mktemp("kinds")
+    texts = [PLAIN, "<|endoftext|> </s> <eos> <pad> a dog and a cat"]
+    return {kind: save_model(kind, folder / kind, texts).folder for kind in KINDS}
+
+
+def spans_of(tokenizer, text):
+    tokens = tokenizer(text)
+    return [text[start:end] for start, end in zip(tokens.starts, tokens.ends, strict=True)]
+
+
+def test_clips_byte_pairs_read_a_typographic_text_as_its_plain_form(kinds):
+    tokenizer = TextTokenizer(kinds["openclip"])
+    np.testing.assert_array_equal(tokenizer(TYPOGRAPHIC).ids, tokenizer(PLAIN).ids)
+    assert tokenizer.words(TYPOGRAPHIC) == tokenizer.words(PLAIN)
+    assert tokenizer.count(TYPOGRAPHIC) == tokenizer.count(PLAIN)
+    assert tokenizer.phrase_words("“red") == tokenizer.phrase_words('"red')
+
+
+def test_tokens_of_a_mended_text_are_found_in_the_text_as_it_was(kinds):
+    tokenizer = TextTokenizer(kinds["openclip"])
+    tokens, plain = tokenizer(TYPOGRAPHIC), tokenizer(PLAIN)
+    assert TYPOGRAPHIC[tokens.starts[-1] : tokens.ends[-1]][-1] == "k"
+    assert len(tokens.starts) == len(plain.starts)
+    covered = set()
+    for start, end in zip(tokens.starts, tokens.ends, strict=True):
+        covered |= set(range(start, end))
+    assert covered == {i for i, character in enumerate(TYPOGRAPHIC) if character != " "}
+
+
+@pytest.mark.parametrize("kind", ["metaclip_2", "siglip", "siglip2"])
+def test_other_tokenizers_mend_nothing(kinds, kind):
+    tokenizer = TextTokenizer(kinds[kind])
+    assert tokenizer("car &amp; dog").ids.tolist() != tokenizer("car & dog").ids.tolist()
+
+
+@pytest.mark.parametrize("special", ["<|endoftext|>", "<|startoftext|>", "</s>", "<eos>", "<pad>"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_that_spells_a_special_token_is_read_as_characters(kinds, kind, special):
+    tokenizer = TextTokenizer(kinds[kind])
+    if kind == "metaclip_2" and special == "</s>":  # a piece of its vocabulary
+        with pytest.raises(InputError, match=rf"the text '{special} a dog' has characters"):
+            tokenizer(f"{special} a dog")
+        return
+    ids = tokenizer(f"{special} a dog {special} and a cat").ids
+    assert (ids == tokenizer.end_of_text).sum() == 1
+    assert ids[-1] == tokenizer.end_of_text
+    assert "".join(spans_of(tokenizer, f"{special} a dog")).endswith("adog")

@@ -1,6 +1,5 @@
 """Images and panoptic segmentations, read straight out of their zips."""
 
-import io
 import os
 import tempfile
 from pathlib import Path
@@ -10,81 +9,67 @@ from PIL import Image
 
 from clip_grounding import layout
 from clip_grounding.errors import InputError
+from clip_grounding.folders import ImageFolder
+from clip_grounding.pictures import UndecodableError, decode_image, decode_picture
 from clip_grounding.zips import Archive, parse_json
 
 _IN_MEMORY = 64 << 20
 """Bytes of a nested zip that are held in memory; a larger one goes to a temporary file."""
 
-_MOST_PIXELS = 80_000_000
-
-
-def read_image(archive: Archive, member: str) -> Image.Image:
-    """Decode a member that is an image."""
-    data = archive.read(member)
-    try:
-        image = Image.open(io.BytesIO(data))
-        if image.width * image.height > _MOST_PIXELS:
-            raise _oversized(archive, member)
-        image.load()
-    except Image.DecompressionBombError as error:
-        raise _oversized(archive, member) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise archive.damaged(member, "no decodable image") from error
-    return image
-
-
-def _oversized(archive: Archive, member: str) -> InputError:
-    return InputError(
-        f"{archive.name}: member {member} declares more than {_MOST_PIXELS:,} pixels: this is not"
-        " the published archive, use that"
-    )
-
 
 class Images:
-    """The images of a split, in one zip or several as ``{split}/{file name}``."""
+    """The images of a split: in one zip or several as ``{split}/{file name}``, or in a folder."""
 
-    def __init__(self, archives: list[Archive], split: str):
-        self._archives, self._split = archives, split
+    def __init__(self, sources: list[Archive | ImageFolder], split: str):
+        self._sources, self._split = sources, split
 
     def __enter__(self) -> "Images":
         return self
 
     def __exit__(self, *_) -> None:
-        for archive in self._archives:
-            archive.close()
+        for source in self._sources:
+            source.close()
 
-    def read(self, file_name: str) -> bytes:
-        """Give the encoded image as it is in the zip."""
+    def image(self, file_name: str, height: int, width: int) -> Image.Image:
+        """Decode an image to upright RGB.
+
+        Parameters
+        ----------
+        file_name : str
+        height, width : int
+            The size that its record says, with which the image is compared.
+        """
         member = layout.image_member(self._split, file_name)
-        return self._archive_of(member).read(member)
+        # The last one says so if none has it.
+        having = (source for source in self._sources if source.has(member))
+        source = next(having, self._sources[-1])
+        where = f"{source.name}: member {member}"
+        try:
+            return decode_picture(source.read(member), where, height, width)
+        except UndecodableError as error:
+            raise source.damaged(member, "no decodable image") from error
 
-    def image(self, file_name: str) -> Image.Image:
-        """Decode an image to RGB."""
-        member = layout.image_member(self._split, file_name)
-        return read_image(self._archive_of(member), member).convert("RGB")
-
-    def pixels(self, file_name: str) -> np.ndarray:
-        """Decode an image to RGB, uint8 of shape (height, width, 3)."""
-        return np.asarray(self.image(file_name))
-
-    def _archive_of(self, member: str) -> Archive:
-        """The zip that has a member; the last one, which will say so, if none has."""
-        having = (archive for archive in self._archives if archive.has(member))
-        return next(having, self._archives[-1])
+    def pixels(self, file_name: str, height: int, width: int) -> np.ndarray:
+        """Decode an image to upright RGB, uint8 of shape (height, width, 3)."""
+        return np.asarray(self.image(file_name, height, width))
 
 
 def open_images(paths: str | Path | list[str], split: str) -> Images:
-    """Open the zip of a split's images, or the zips of its shards.
+    """Open the zip of a split's images, the zips of its shards, or the list of a folder's images.
 
     Raises
     ------
     InputError
-        One is no readable zip. The methods raise it for a member that is missing or damaged.
+        One is not readable. The methods raise it for an image that is missing or damaged.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     # The zips of shards may be links to one file: it is opened once.
     files = {os.path.realpath(path): str(path) for path in reversed(paths)}
-    return Images([Archive(name, name) for name in reversed(files.values())], split)
+    return Images([_open_source(name) for name in reversed(files.values())], split)
+
+
+def _open_source(name: str) -> Archive | ImageFolder:
+    return ImageFolder(name) if name.endswith(".json") else Archive(name, name)
 
 
 class Panoptic:
@@ -115,14 +100,24 @@ class Panoptic:
         data = self._archive.read(layout.panoptic_json(self._split))
         return parse_json(data, self.json_name)
 
-    def segments(self, image_id: int) -> np.ndarray:
-        """Decode an image's PNG to segment ids, int32 of shape (height, width); 0 is void."""
+    def segments(self, file_name: str) -> np.ndarray:
+        """Decode the PNG of this name, the ``file_name`` of an image's annotation.
+
+        Returns
+        -------
+        ndarray of int32, shape (height, width)
+            Segment ids; 0 is void.
+        """
         pngs = self._open_pngs()
-        member = layout.png_member(self._split, image_id)
-        image = read_image(pngs, member)
-        if image.mode != "RGB":
+        member = layout.png_member(self._split, file_name)
+        where = f"{pngs.name}: member {member}"
+        try:
+            image = decode_image(pngs.read(member), where)
+        except UndecodableError as error:
+            raise pngs.damaged(member, "no decodable image") from error
+        if (image.format, image.mode) != ("PNG", "RGB"):
             raise InputError(
-                f"{pngs.name}: member {member} is {image.mode}, panoptic PNGs are RGB: use the"
+                f"{where} is a {image.format} of mode {image.mode}, panoptic PNGs are RGB: use the"
                 " published archive"
             )
         return decode_panoptic(np.asarray(image))

@@ -20,6 +20,7 @@ NUMERIC_LIBRARIES = {
     "transformers": "transformers",
     "numpy": "numpy",
     "PIL": "pillow",
+    "ftfy": "ftfy",
 }
 """Imports whose version can change numbers, with the package that they come in."""
 

@@ -13,16 +13,21 @@ from tqdm import tqdm
 
 from clip_grounding.archives import Panoptic, open_panoptic
 from clip_grounding.errors import InputError
+from clip_grounding.pictures import MOST_PIXELS
+from clip_grounding.records import (
+    INT32,
+    INT64,
+    read_field,
+    read_file_name,
+    read_id,
+    read_number,
+    read_text,
+    read_whole,
+)
 from clip_grounding.tables import NARRATIVES, PHRASES
 from clip_grounding.zips import parse_json
 
-_KINDS = {
-    str: "text",
-    int: "a whole number",
-    bool: "true or false",
-    list: "a list",
-    dict: "a mapping",
-}
+_MOST_SEGMENT = 2**24 - 1  # that the three bytes of a PNG's pixel hold
 
 
 class _Category(NamedTuple):
@@ -37,6 +42,7 @@ class _Image(NamedTuple):
     file_name: str
     height: int
     width: int
+    panoptic_file: str | None
     segments: dict[int, _Category]
     masks: dict[frozenset[int], int]  # the number of each distinct set of segments
 
@@ -77,15 +83,15 @@ def index_phrases(
     narrative_rows, phrase_rows = [], []
     for number, record in enumerate(tqdm(records, unit="narrative", mininterval=1)):
         where = f"{path}: narrative {number}"
-        image_id = _id(record, "image_id", where)
+        image_id = read_id(record, "image_id", where)
         image = images.get(image_id)
         if image is None:
             raise InputError(
                 f"{where}: image {image_id} is not among the images of {archive.json_name}: check"
                 " that both files are of the same split"
             )
-        annotator = _field(record, "annotator_id", int, where)
-        caption = _field(record, "caption", str, where)
+        annotator = read_whole(record, "annotator_id", where, -INT64)
+        caption = read_text(record, "caption", where)
         twin = first_seen.setdefault((image_id, annotator, caption), number)
         if twin != number:
             raise InputError(
@@ -100,6 +106,7 @@ def index_phrases(
                 "image_rank": image.rank,
                 "annotator_id": annotator,
                 "file_name": image.file_name,
+                "panoptic_file": image.panoptic_file,
                 "height": image.height,
                 "width": image.width,
                 "caption": caption,
@@ -158,13 +165,13 @@ def _read_narratives(path: Path) -> list:
 
 
 def _read_pieces(record: dict, where: str) -> Iterator[_Piece]:
-    for number, piece in enumerate(_field(record, "segments", list, where)):
+    for number, piece in enumerate(read_field(record, "segments", list, where)):
         at = f"{where}, piece {number}"
-        ids = _field(piece, "segment_ids", list, at)
+        ids = read_field(piece, "segment_ids", list, at)
         yield _Piece(
-            _field(piece, "utterance", str, at),
-            list(dict.fromkeys(_number(value, "segment_ids", at) for value in ids)),
-            _field(piece, "plural", bool, at),
+            read_text(piece, "utterance", at),
+            list(dict.fromkeys(read_number(value, "segment_ids", at) for value in ids)),
+            read_field(piece, "plural", bool, at),
         )
 
 
@@ -187,42 +194,55 @@ def _read_images(archive: Panoptic, image_count: int) -> dict[int, _Image]:
     """Index the panoptic JSON: its images by id, ranked, with their segments."""
     name = archive.json_name
     panoptic = archive.annotations()
-    categories = {
-        (number := _field(record, "id", int, where)): _Category(
-            number, _field(record, "name", str, where), bool(_field(record, "isthing", int, where))
-        )
-        for record, where in _records(panoptic, "categories", name)
-    }
+    categories: dict[int, _Category] = {}
+    for record, where in _records(panoptic, "categories", name):
+        number = read_whole(record, "id", where, most=INT32)
+        if number in categories:
+            raise InputError(
+                f"{where}: category {number} is defined twice: use the published archive"
+            )
+        is_thing = read_whole(record, "isthing", where, most=1) == 1
+        categories[number] = _Category(number, read_text(record, "name", where), is_thing)
     records: dict[int, tuple[str, int, int]] = {}
     for record, where in _records(panoptic, "images", name):
-        image_id = _field(record, "id", int, where)
+        image_id = read_whole(record, "id", where)
         if image_id in records:
             raise InputError(
                 f"{where}: image {image_id} is listed twice: use the published archive"
             )
-        file_name = _field(record, "file_name", str, where)
-        records[image_id] = (
-            file_name,
-            *(_field(record, key, int, where) for key in ("height", "width")),
-        )
+        file_name = read_file_name(record, where)
+        height, width = (read_whole(record, key, where, 1, INT32) for key in ("height", "width"))
+        if height * width > MOST_PIXELS:
+            raise InputError(
+                f"{where}: an image of {width:,}×{height:,} pixels: {MOST_PIXELS:,} are read at"
+                " most; correct the record, or use the published archive"
+            )
+        records[image_id] = (file_name, height, width)
     if len(records) != image_count:
         raise InputError(
             f"{name}: lists {len(records):,} images, but `image_count` in the config is"
             f" {image_count:,}: correct whichever is wrong"
         )
     segments: dict[int, dict[int, _Category]] = defaultdict(dict)
+    panoptic_files: dict[int, str] = {}
     for record, where in _records(panoptic, "annotations", name):
-        image_id = _field(record, "image_id", int, where)
+        image_id = read_whole(record, "image_id", where)
         if image_id not in records:
             raise InputError(f"{where}: image {image_id} is not listed: use the published archive")
-        if image_id in segments:
+        if image_id in panoptic_files:
             raise InputError(
                 f"{where}: image {image_id} is annotated twice: use the published archive"
             )
+        panoptic_files[image_id] = read_file_name(record, where)
         own = segments[image_id]
-        for segment in _field(record, "segments_info", list, where):
-            number = _field(segment, "id", int, where)
-            category = _field(segment, "category_id", int, f"{where}, segment {number}")
+        for segment in read_field(record, "segments_info", list, where):
+            number = read_whole(segment, "id", where, 1, _MOST_SEGMENT)
+            if number in own:
+                raise InputError(
+                    f"{where}: segment {number} of image {image_id} is described twice: use the"
+                    " published archive"
+                )
+            category = read_whole(segment, "category_id", f"{where}, segment {number}")
             if category not in categories:
                 raise InputError(
                     f"{where}, segment {number}: category {category} is not defined: use the"
@@ -230,43 +250,18 @@ def _read_images(archive: Panoptic, image_count: int) -> dict[int, _Image]:
                 )
             own[number] = categories[category]
     return {
-        image_id: _Image(image_id, rank, *records[image_id], segments[image_id], {})
+        image_id: _Image(
+            image_id,
+            rank,
+            *records[image_id],
+            panoptic_files.get(image_id),
+            segments[image_id],
+            {},
+        )
         for rank, image_id in enumerate(sorted(records))
     }
 
 
 def _records(panoptic, key: str, name: str) -> Iterator[tuple[dict, str]]:
-    for number, record in enumerate(_field(panoptic, key, list, name)):
+    for number, record in enumerate(read_field(panoptic, key, list, name)):
         yield record, f"{name}: {key}[{number}]"
-
-
-def _field(record, key: str, kind: type, where: str):
-    """Give a record's value, of the type that the published format has there."""
-    if not isinstance(record, dict):
-        raise InputError(f"{where}: {_show(record)} instead of a mapping: use the published file")
-    if key not in record:
-        raise InputError(f"{where}: `{key}` is missing: use the published file")
-    value = record[key]
-    if type(value) is not kind:  # isinstance would take true for a whole number
-        raise InputError(
-            f"{where}: `{key}` is {_show(value)}, not {_KINDS[kind]}: use the published file"
-        )
-    return value
-
-
-def _id(record, key: str, where: str) -> int:
-    if isinstance(record, dict) and key in record:
-        return _number(record[key], key, where)
-    return _field(record, key, str, where)
-
-
-def _number(value, key: str, where: str) -> int:
-    """Read an id, which the narratives write as text."""
-    if type(value) is int or (isinstance(value, str) and value.isdecimal()):
-        return int(value)
-    raise InputError(f"{where}: `{key}` has {_show(value)}, not an id: use the published file")
-
-
-def _show(value) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,9 +1,12 @@
 """Where things are in the published archives, and which of their members a dataset needs."""
 
 from pathlib import Path
+from unicodedata import category
 
 from clip_grounding.errors import InputError
 from clip_grounding.zips import Archive, parse_json
+
+_UNNAMABLE = {"Cc", "Cs"}  # control characters, and halves of surrogate pairs
 
 
 def image_member(split: str, file_name: str) -> str:
@@ -21,9 +24,17 @@ def nested_zip(split: str) -> str:
     return f"annotations/panoptic_{split}.zip"
 
 
-def png_member(split: str, image_id: int) -> str:
-    """Name of an image's PNG in the nested zip."""
-    return f"panoptic_{split}/{image_id:012d}.png"
+def png_member(split: str, file_name: str) -> str:
+    """Name of a PNG in the nested zip."""
+    return f"panoptic_{split}/{file_name}"
+
+
+def is_file_name(value) -> bool:
+    """Return whether a value can be a `file_name` of the JSON: a path that stays in its folder."""
+    if not isinstance(value, str) or any(category(character) in _UNNAMABLE for character in value):
+        return False
+    parts = value.split("/")
+    return not ({"", ".", ".."} & set(parts) or "\\" in value or ":" in parts[0])
 
 
 def panoptic_members(split: str) -> list[str]:
@@ -52,8 +63,14 @@ def image_members(panoptic: str | Path, split: str, span: tuple[int, int]) -> li
         annotations = parse_json(archive.read(panoptic_json(split)), name)
     try:
         files = sorted((int(image["id"]), image["file_name"]) for image in annotations["images"])
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise InputError(
             f"{name}: its images have no id and file_name each: use the published archive"
         ) from error
+    for image_id, file_name in files:
+        if not is_file_name(file_name):
+            raise InputError(
+                f"{name}: image {image_id} has the file_name {file_name!r}, which is no name of a"
+                " file in the split's folder: use the published archive"
+            )
     return [image_member(split, file_name) for _, file_name in files[slice(*span)]]

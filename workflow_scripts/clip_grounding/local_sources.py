@@ -11,6 +11,7 @@ from pathlib import Path
 from clip_grounding.errors import InputError
 from clip_grounding.files import digest_files, replacing
 from clip_grounding.layout import panoptic_json
+from clip_grounding.models.folders import read_record
 from clip_grounding.places import first_local, local_place
 from clip_grounding.zips import Archive, parse_json
 
@@ -53,8 +54,10 @@ def follow_file(link: Path, source: Path, cache: Path) -> None:
 
 
 def follow_folder(folder: Path, source: Path, cache: Path) -> None:
-    """Do the same for each link in a checkpoint's folder."""
-    for link in folder.iterdir() if folder.is_dir() else ():
+    """Do the same for each link in a checkpoint's folder, if the workflow has filled it."""
+    if folder.is_symlink() or read_record(folder) is None:
+        return  # a user's own, whose links are not ours to change
+    for link in folder.iterdir():
         follow_file(link, source / link.name, cache)
 
 

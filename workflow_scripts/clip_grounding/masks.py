@@ -48,13 +48,14 @@ def rasterize_masks(
     """
     if phrases.empty:
         return
-    sizes = narratives.drop_duplicates("image_id").set_index("image_id")[["height", "width"]]
+    records = narratives.drop_duplicates("image_id").set_index("image_id")
     images = phrases.drop_duplicates(["image_id", "mask"]).sort_values("mask").groupby("image_id")
     with open_panoptic(panoptic, split) as archive:
         for image_id, regions in tqdm(images, unit="image", mininterval=1):
-            ids = archive.segments(image_id)
+            record = records.loc[image_id]
+            ids = archive.segments(record["panoptic_file"])
             where = f"{panoptic}: the PNG of image {image_id} ({split})"
-            height, width = (int(side) for side in sizes.loc[image_id])
+            height, width = int(record["height"]), int(record["width"])
             if ids.shape != (height, width):
                 raise InputError(
                     f"{where} is {ids.shape[1]}×{ids.shape[0]}, its record says {width}×{height}:"

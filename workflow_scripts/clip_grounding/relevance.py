@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from pycocotools import mask as coco_mask
 from torch import Tensor
 from tqdm import tqdm
 
@@ -26,6 +25,7 @@ from clip_grounding.models.config import read_model_config
 from clip_grounding.models.loading import load_model
 from clip_grounding.models.towers import Clip, Tower
 from clip_grounding.preprocessing import ImagePreprocessor
+from clip_grounding.regions import decode_region
 from clip_grounding.tables import RELEVANCE
 from clip_grounding.tokens import TextTokenizer, Tokens
 
@@ -169,7 +169,7 @@ def compute_relevance(
     checkpoint : Path
         Folder of the model.
     images : str or Path
-        The zip of the dataset's images.
+        The zip of the shard's images, or the list of those in a folder.
     split : str
         Folder of the images in that zip.
     device : {"auto", "cpu", "cuda"}
@@ -209,7 +209,7 @@ def text_to_image_relevance(
     explainer: Explainer,
     narratives: pd.DataFrame,
     phrases: pd.DataFrame,
-    read_image: Callable[[str], np.ndarray],
+    read_image: Callable[[str, int, int], np.ndarray],
 ) -> Iterator[pd.DataFrame]:
     """Which patches CLIP attends to for each phrase, and for the empty text.
 
@@ -219,7 +219,7 @@ def text_to_image_relevance(
     narratives, phrases : DataFrame
         The shard's rows of ``narratives.parquet`` and ``phrases.parquet``.
     read_image : callable
-        File name to uint8 RGB of shape (height, width, 3).
+        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
 
     Yields
     ------
@@ -230,7 +230,7 @@ def text_to_image_relevance(
     height, width = explainer.clip.grid
 
     def prepare(image: _Image) -> np.ndarray:
-        return explainer.preprocess(read_image(image.file_name))
+        return explainer.preprocess(read_image(image.file_name, image.height, image.width))
 
     for batch, pixels in explainer.prepare(_images(narratives, phrases), prepare):
         texts = [list(dict.fromkeys(["", *image.phrases["utterance"]])) for image in batch]
@@ -251,7 +251,7 @@ def image_to_text_relevance(
     narratives: pd.DataFrame,
     phrases: pd.DataFrame,
     masks: pd.DataFrame,
-    read_image: Callable[[str], np.ndarray],
+    read_image: Callable[[str, int, int], np.ndarray],
 ) -> Iterator[pd.DataFrame]:
     """Which words of a caption CLIP attends to for each phrase's region, and for a black image.
 
@@ -269,10 +269,10 @@ def image_to_text_relevance(
 
     def prepare(image: _Image) -> dict[int, np.ndarray]:
         """The distinct regions of an image by their number, preprocessed."""
-        pixels, regions = read_image(image.file_name), {}
+        pixels, regions = read_image(image.file_name, image.height, image.width), {}
         for mask in sorted(set(image.phrases["mask"])):
             height, width, code = counts.loc[(image.image_id, mask)]
-            region = coco_mask.decode({"size": [height, width], "counts": code})
+            region = decode_region(height, width, code, f"image {image.image_id}, mask {mask}")
             regions[mask] = explainer.preprocess(pixels * region[..., None])
         return regions
 
@@ -311,17 +311,27 @@ def image_to_text_relevance(
 class _Image:
     image_id: int
     file_name: str
+    height: int
+    width: int
     texts: dict[int, str]
     phrases: pd.DataFrame
 
 
 def _images(narratives: pd.DataFrame, phrases: pd.DataFrame) -> Iterator[_Image]:
     """The images that have phrases, in image-id order, with a progress bar."""
-    files = narratives.groupby("image_id")["file_name"].first()
+    records = narratives.groupby("image_id")[["file_name", "height", "width"]].first()
     texts = narratives.set_index("narrative")["text"]
     own = tqdm(phrases.groupby("image_id"), unit="image", mininterval=1)
     for image_id, rows in own:
-        yield _Image(image_id, files[image_id], texts[rows["narrative"].unique()].to_dict(), rows)
+        record = records.loc[image_id]
+        yield _Image(
+            image_id,
+            record["file_name"],
+            int(record["height"]),
+            int(record["width"]),
+            texts[rows["narrative"].unique()].to_dict(),
+            rows,
+        )
 
 
 def _key(phrase) -> tuple[int, int, int]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pycocotools import mask as coco_mask
 
 from clip_grounding import poster, strict
 from clip_grounding.contenders import Draw, center_map, choose_mismatched, random_map
 from clip_grounding.errors import InputError
+from clip_grounding.regions import decode_region
 from clip_grounding.tables import KEYS, VOID_MASK
+from clip_grounding.tokens import TextTokenizer
 
 METRICS = ["poster_iou", *strict.METRICS]
 """The score columns: the poster's, then the strict protocol's."""
@@ -114,6 +115,33 @@ def score_baseline_text_to_image(
     return scores.frame()
 
 
+def exclude_wordless(
+    scores: pd.DataFrame, phrases: pd.DataFrame, tokenizer: TextTokenizer
+) -> pd.DataFrame:
+    """Take the strict text-to-image scores from phrases of which a model reads no word.
+
+    Their prompt is the empty text: what a map says of it is nothing that the phrase asks for.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `SCORES`, and the column ``curve``.
+    phrases : DataFrame
+        The shard's.
+    tokenizer : TextTokenizer
+        The model's.
+    """
+    texts = {text: not tokenizer.words(text) for text in phrases["utterance"].unique()}
+    wordless = phrases.loc[phrases["utterance"].map(texts).astype(bool), ["narrative", "phrase"]]
+    rows = pd.MultiIndex.from_frame(scores[["narrative", "phrase"]]).isin(
+        pd.MultiIndex.from_frame(wordless)
+    )
+    scores = scores.copy()
+    scores.loc[rows, list(strict.METRICS)] = np.nan
+    scores["strict_excluded"] = np.where(rows, "no_tokens", None)
+    return scores
+
+
 class _ImageScores:
     """Scores of rows that have a region, filled in image by image."""
 
@@ -192,9 +220,8 @@ def _read_regions(masks: pd.DataFrame) -> _Regions:
     """Decode one image's rows of the masks table."""
     pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
     for row in masks.itertuples():
-        size = [row.height, row.width]
-        code = {"size": size, "counts": row.counts}
-        region = np.ascontiguousarray(coco_mask.decode(code)).view(bool)
+        size = row.height, row.width
+        region = decode_region(*size, row.counts, f"image {row.image_id}, mask {row.mask}")
         if row.mask == VOID_MASK:
             void = np.flatnonzero(region)
             continue

@@ -26,6 +26,7 @@ NARRATIVES = pa.schema(
         ("image_rank", pa.int32()),
         ("annotator_id", pa.int64()),
         ("file_name", pa.string()),
+        ("panoptic_file", pa.string()),
         ("height", pa.int32()),
         ("width", pa.int32()),
         ("caption", pa.string()),
@@ -84,7 +85,16 @@ VOID_MASK = -1
 
 _ROW_GROUP = 4096
 
-_LIBRARIES = ("numpy", "pandas", "pillow", "pyarrow", "pycocotools", "torch", "transformers")
+_LIBRARIES = (
+    "ftfy",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "pycocotools",
+    "torch",
+    "transformers",
+)
 
 
 def provenance(**facts) -> dict:

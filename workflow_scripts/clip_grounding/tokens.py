@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Regex, Tokenizer, normalizers, processors
+from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, processors
 
 from clip_grounding.errors import InputError
+from clip_grounding.mending import mend_text
 from clip_grounding.models.config import read_model_config
 
 _SPACE = "▁"  # as which sentencepiece writes a space
+_WORD_END = "</w>"  # by which the byte pairs of CLIP's own tokenizer are known
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class TextTokenizer:
     CLIP puts a text between two specials, and pads to the longest text of a batch with the
     end-of-text that its causal mask hides. SigLIP puts one behind it, and always pads to its
     context length.
+
+    A text is read as characters alone: one that spells a special token is not that token. For the
+    byte pairs of CLIP a text is mended first, see `mending`; spans are those of the text as it was.
 
     Parameters
     ----------
@@ -73,6 +78,9 @@ class TextTokenizer:
             ) from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True
+        model = self._tokenizer.model
+        self._mends = isinstance(model, models.BPE) and model.end_of_word_suffix == _WORD_END
         self._first = 1 if config.family == "clip" else 0
         self._padded_length, self._unread = 0, string.whitespace
         if config.family == "siglip":
@@ -91,12 +99,12 @@ class TextTokenizer:
 
     def count(self, text: str) -> int:
         """Count the tokens of `text`, specials included, however many they are."""
-        return len(self._tokenizer.encode(text).ids)
+        return len(self._encode(text)[0].ids)
 
     def words(self, text: str) -> list[str]:
         """Give the word tokens of `text`, uncut, without specials and without marks of spaces."""
-        tokens = self._tokenizer.encode(text, add_special_tokens=False).tokens
-        return [token.strip(_SPACE) for token in tokens]
+        encoding, *_ = self._encode(text)
+        return [token.strip(_SPACE) for token in encoding.tokens[self._first : -1]]
 
     def phrase_words(self, phrase: str) -> list[str]:
         """Give the word tokens that `phrase` has inside a text.
@@ -107,18 +115,42 @@ class TextTokenizer:
 
     def __call__(self, text: str) -> Tokens:
         """Tokenise `text`, cut to the context length with its end-of-text kept."""
-        encoding = self._tokenizer.encode(text)
+        encoding, mended, starts, ends = self._encode(text)
         ids = np.array(encoding.ids, dtype=np.int64)
         complete = len(ids) <= self.context_length
         if not complete:
             ids = np.concatenate([ids[: self.context_length - 1], ids[-1:]])
         words = slice(self._first, len(ids) - 1)
         spans = [
-            self._span(text, token, *offsets)
+            self._span(mended, token, *offsets)
             for token, offsets in zip(encoding.tokens[words], encoding.offsets[words], strict=True)
         ]
-        spans = np.array(spans, dtype=np.int32).reshape(-1, 2)
-        return Tokens(ids, spans[:, 0], spans[:, 1], complete)
+        spans = np.array([(starts[start], ends[end]) for start, end in spans], dtype=np.int32)
+        return Tokens(ids, *spans.reshape(-1, 2).T, complete)
+
+    def _encode(self, text: str) -> tuple[Encoding, str, np.ndarray, np.ndarray]:
+        """Encode a text as the model reads it.
+
+        Returns
+        -------
+        encoding : Encoding
+        mended : str
+            What its offsets are of.
+        starts, ends : ndarray of int, shape (len(mended) + 1,)
+            Where in `text` a span of `mended` starts or ends.
+        """
+        mended, starts = text, np.arange(len(text) + 1)
+        ends = starts
+        if self._mends:
+            mended, first, last = mend_text(text)
+            starts, ends = np.append(first, len(text)), np.insert(last, 0, 0)
+        encoding = self._tokenizer.encode(mended)
+        if {self.end_of_text, self.padding} & set(encoding.ids[self._first : -1]):
+            raise InputError(
+                f"the text {text!r} has characters that the model's tokenizer reads as the end of a"
+                " text or as padding: take them out of the narrative"
+            )
+        return encoding, mended, starts, ends
 
     def _span(self, text: str, token: str, start: int, end: int) -> tuple[int, int]:
         """Leave out what sentencepiece counts to a token beside what the token reads."""

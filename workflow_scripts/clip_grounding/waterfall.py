@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pycocotools import mask as coco_mask
 
 from clip_grounding import poster, strict
 from clip_grounding.preprocessing import pad_to_square, square_padding
+from clip_grounding.regions import decode_region
 from clip_grounding.statistics import bootstrap_means, interval
 from clip_grounding.tables import KEYS, VOID_MASK
 from clip_grounding.token_scores import read_captions
@@ -68,8 +68,9 @@ def correct_text_to_image(
     for image_id, own in rows.groupby("image_id"):
         pixels = {}
         for record in regions.loc[image_id].itertuples():
-            size = [record.height, record.width]
-            pixels[record.Index] = coco_mask.decode({"size": size, "counts": record.counts}) > 0
+            size = record.height, record.width
+            where = f"image {image_id}, mask {record.Index}"
+            pixels[record.Index] = decode_region(*size, record.counts, where)
         valid = ~pixels.get(VOID_MASK, np.zeros(size, dtype=bool))
         scores = [
             _image_steps(
@@ -120,7 +121,12 @@ def _token_steps(caption, row, phrase_words: list[str]) -> list[float]:
     final = np.nan
     if caption.exclude_strictly(row) is None:
         final = caption.score_strictly(row, row.relevance)["iou"]
-    if caption.poster_excluded is None and caption.is_complete:
+    # A phrase without a token has no mention to start from.
+    if (
+        caption.poster_excluded is None
+        and caption.is_complete
+        and caption.strict_truths[row.phrase].any()
+    ):
         predicted, _ = poster.token_foreground(row.relevance)
         truth = caption.poster_truths[row.phrase]
         offsets = caption.strict_truths[row.phrase]

@@ -135,6 +135,8 @@ def check_file(path: Path, size: int | None = None, sha256: str | None = None) -
         It is missing, or another file.
     """
     try:
+        if path.is_dir():
+            raise DownloadError("a folder, where a file is needed")
         actual = path.stat().st_size
         if size is not None and actual != size:
             raise DownloadError(f"{actual:,} bytes, {size:,} were expected")

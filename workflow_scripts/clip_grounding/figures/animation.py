@@ -11,7 +11,6 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 from clip_grounding.errors import InputError
 from clip_grounding.figures.captions import (
@@ -37,6 +36,7 @@ from clip_grounding.figures.style import (
     shorten,
 )
 from clip_grounding.files import replacing
+from clip_grounding.regions import decode_region
 from clip_grounding.strict import upsample_to_image
 
 AUTO = "auto"
@@ -150,7 +150,9 @@ def ground_phrases(
         grounded.append(
             Grounded(
                 span=(int(row.char_start), int(row.char_end)),
-                region=coco_mask.decode({"size": size, "counts": region["counts"]}).astype(bool),
+                region=decode_region(
+                    *size, region["counts"], f"image {row.image_id}, mask {row.mask}"
+                ),
                 relevance=upsample_to_image(grid, *size),
             )
         )

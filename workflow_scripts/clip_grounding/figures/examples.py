@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pycocotools import mask as coco_mask
 
+from clip_grounding.regions import decode_region
 from clip_grounding.strict import upsample_to_image
 
 PROMPTS = ("matched", "null")
@@ -93,7 +93,7 @@ def gather_examples(
     masks: pd.DataFrame,
     relevance: dict[str, pd.DataFrame],
     scores: dict[str, pd.DataFrame],
-    read_image: Callable[[str], np.ndarray],
+    read_image: Callable[[str, int, int], np.ndarray],
     metric: str = "poster_iou",
 ) -> list[Example]:
     """Bring together what the page shows of the chosen phrases.
@@ -107,7 +107,7 @@ def gather_examples(
     relevance, scores : dict of str to DataFrame
         The shard's tables of each evaluated direction.
     read_image : callable
-        File name to uint8 RGB of shape (height, width, 3).
+        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
     metric : str
 
     Returns
@@ -140,8 +140,10 @@ def gather_examples(
             Example(
                 image_id=row.image_id,
                 share=row.share,
-                image=read_image(narrative["file_name"]),
-                region=coco_mask.decode({"size": size, "counts": record["counts"]}).astype(bool),
+                image=read_image(narrative["file_name"], *size),
+                region=decode_region(
+                    *size, record["counts"], f"image {row.image_id}, mask {phrase['mask']}"
+                ),
                 text=narrative["text"],
                 phrase=(int(phrase["char_start"]), int(phrase["char_end"])),
                 maps=patches,

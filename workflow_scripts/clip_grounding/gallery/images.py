@@ -62,7 +62,7 @@ def gather_images(
     packed: list[dict],
     narratives: pd.DataFrame,
     masks: pd.DataFrame,
-    read_image: Callable[[str], Image.Image],
+    read_image: Callable[[str, int, int], Image.Image],
 ) -> Iterator[dict]:
     """Gather the images in the order in which the items show them.
 
@@ -74,7 +74,7 @@ def gather_images(
     narratives, masks : DataFrame
         Tables that hold at least the items' images.
     read_image : callable
-        File name to an RGB image.
+        File name, height and width of an image to it in RGB.
 
     Yields
     ------
@@ -90,12 +90,12 @@ def gather_images(
     for image_id in tqdm(numbered["image_id"].unique(), unit="image", mininterval=1):
         own = {int(number): packed[number] for number in images[image_id]}
         shown = {entry["mask"]: regions.loc[(image_id, entry["mask"])] for entry in own.values()}
-        size = next(iter(shown.values()))
+        height, width = (int(side) for side in next(iter(shown.values()))[["height", "width"]])
         yield {
             "image": int(image_id),
-            "height": int(size["height"]),
-            "width": int(size["width"]),
-            "picture": encode_picture(read_image(names.loc[image_id])),
+            "height": height,
+            "width": width,
+            "picture": encode_picture(read_image(names.loc[image_id], height, width)),
             "regions": {mask: row["counts"].decode("ascii") for mask, row in shown.items()},
             "items": own,
         }
