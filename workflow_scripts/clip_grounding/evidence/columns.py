@@ -1,6 +1,7 @@
 """The columns of the evidence tables, and the measures in them.
 
-Similarities are cosines times 100, whatever a model's own scale and bias.
+Similarities are cosines times 100, whatever a model's own scale and bias. P-values are in double
+precision: 1/20 rounded to single precision is above 0.05.
 """
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ EFFECTS = pa.schema(
         ("control_drop", pa.float32()),
         ("necessity", pa.float32()),
         ("sufficiency", pa.float32()),
-        ("p_value", pa.float32()),
+        ("p_value", pa.float64()),
         ("n_tokens", pa.int32()),
         ("n_controls", pa.int32()),
         ("region_area", pa.float32()),
@@ -83,8 +84,8 @@ OUTCOMES = pa.schema(
     [
         *_MAP,
         ("localisation", pa.float32()),
-        ("localisation_p", pa.float32()),
-        ("necessity_p", pa.float32()),
+        ("localisation_p", pa.float64()),
+        ("necessity_p", pa.float64()),
         ("outcome", pa.string()),
         ("degenerate", pa.bool_()),
         ("excluded", pa.string()),

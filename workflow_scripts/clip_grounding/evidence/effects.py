@@ -11,13 +11,7 @@ import pandas as pd
 
 from clip_grounding.contenders import choose_mismatched
 from clip_grounding.evidence.columns import EFFECTS
-from clip_grounding.evidence.items import (
-    UNIMODAL,
-    Item,
-    ReadImage,
-    each_caption_batch,
-    each_image_batch,
-)
+from clip_grounding.evidence.items import UNIMODAL, Item, ReadImage, each_batch
 from clip_grounding.evidence.passes import embed_sets
 from clip_grounding.evidence.regions import Region, caption_regions, image_regions
 from clip_grounding.evidence.sets import pack_sets
@@ -70,16 +64,14 @@ def measure_effects(
     """
     areas = (masks["area"] / (masks["height"] * masks["width"])).to_numpy()
     areas = dict(zip(zip(masks["image_id"], masks["mask"], strict=True), areas, strict=True))
+    tower, batches = each_batch(direction, explainer, narratives, phrases, masks, read_image)
     if direction == "text_to_image":
-        tower, grid = explainer.clip.image, explainer.clip.grid
-        batches = each_image_batch(explainer, narratives, phrases, read_image)
+        grid = explainer.clip.grid
         masks_of = dict(iter(masks.groupby("image_id")))
 
         def find_regions(item: Item) -> tuple[list[Region], np.ndarray]:
             return image_regions(item, masks_of[item.number], grid, n_controls, seed)
     else:
-        tower = explainer.clip.text
-        batches = each_caption_batch(explainer, narratives, phrases, masks, read_image)
         captions = read_captions(phrases, narratives, masks, explainer.tokenizer)
 
         def find_regions(item: Item) -> tuple[list[Region], np.ndarray]:

@@ -71,6 +71,22 @@ class Item:
         return 100 * (embeddings @ self.targets.T).numpy(force=True)
 
 
+def each_batch(
+    direction: str,
+    explainer: Explainer,
+    narratives: pd.DataFrame,
+    phrases: pd.DataFrame,
+    masks: pd.DataFrame,
+    read_image: ReadImage,
+) -> tuple[Tower, Iterator[list[Item]]]:
+    """Return the tower whose tokens are taken out in a direction, and the shard's items."""
+    if direction == "text_to_image":
+        return explainer.clip.image, each_image_batch(explainer, narratives, phrases, read_image)
+    return explainer.clip.text, each_caption_batch(
+        explainer, narratives, phrases, masks, read_image
+    )
+
+
 def each_image_batch(
     explainer: Explainer,
     narratives: pd.DataFrame,
