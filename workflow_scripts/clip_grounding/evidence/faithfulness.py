@@ -6,6 +6,7 @@ size, which the similarity follows too.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -46,34 +47,31 @@ def score_faithfulness(
     DataFrame
         Rows of `columns.FAITHFULNESS`. A constant map is degenerate and scores 0.
     """
-    maps_of = dict(iter(rows.groupby(WITHIN[direction])))
-    frames = []
-    for number, item in _items(direction, similarities, phrases):
-        own = maps_of[number]
-        scores = own[["narrative", "phrase", "image_id", "prompt"]].assign(
-            faithfulness=np.nan, faithfulness_margin=np.nan, degenerate=False, excluded=None
-        )
-        units, subsets = _read_subsets(item)
-        if subsets.shape[1] < FEWEST_UNITS:
-            frames.append(scores.assign(excluded="few_tokens"))
+    items = {number: item for number, item in _items(direction, similarities, phrases)}
+    maps = rows["relevance"].to_numpy()
+    keys = list(zip(rows["narrative"], rows["phrase"], strict=True))
+    columns = {
+        "faithfulness": np.full(len(rows), np.nan),
+        "faithfulness_margin": np.full(len(rows), np.nan),
+        "degenerate": np.zeros(len(rows), bool),
+        "excluded": np.full(len(rows), None),
+    }
+    for number, positions in rows.groupby(WITHIN[direction]).indices.items():
+        item = items[number]
+        if item.subsets.shape[1] < FEWEST_UNITS:
+            columns["excluded"][positions] = "few_tokens"
             continue
-        values = unit_values(np.stack(own["relevance"].to_list()), units)
-        predicted = standard_ranks(subsets.astype(np.float64) @ values.T)
-        predicted[:, is_constant(values)] = 0
-        observed = np.stack(item["similarities"].to_list(), axis=1).astype(np.float64)
-        index = pd.MultiIndex.from_frame(item[["narrative", "phrase"]]).get_indexer(
-            pd.MultiIndex.from_frame(own[["narrative", "phrase"]])
-        )
-        frames.append(
-            scores.assign(
-                faithfulness=_correlate(predicted, observed, index),
-                faithfulness_margin=_correlate(
-                    predicted, similarity_margins(observed, item["segment_ids"]), index
-                ),
-                degenerate=is_constant(values),
-            )
-        )
-    return pd.concat(frames, ignore_index=True)[FAITHFULNESS.names]
+        values = unit_values(np.stack(maps[positions]), item.units)
+        predicted = standard_ranks(item.subsets.astype(np.float64) @ values.T)
+        constant = is_constant(values)
+        predicted[:, constant] = 0
+        own = [item.keys[keys[position]] for position in positions]
+        margins = similarity_margins(item.observed, item.segments)
+        columns["faithfulness"][positions] = _correlate(predicted, item.observed, own)
+        columns["faithfulness_margin"][positions] = _correlate(predicted, margins, own)
+        columns["degenerate"][positions] = constant
+    names = ["narrative", "phrase", "image_id", "prompt"]
+    return rows[names].assign(**columns)[FAITHFULNESS.names]
 
 
 def score_ceilings(
@@ -88,17 +86,16 @@ def score_ceilings(
     DataFrame
         Rows of `columns.CEILINGS`.
     """
-    frames = []
+    rows = []
     for _, item in _items(direction, similarities, phrases):
-        _, subsets = _read_subsets(item)
-        scores = item[["narrative", "phrase", "image_id"]]
-        if len(subsets) < FEWEST_SUBSETS:
-            frames.append(scores.assign(ceiling=np.nan, excluded="few_subsets"))
-            continue
-        observed = np.stack(item["similarities"].to_list(), axis=1).astype(np.float64)
-        ceilings = additive_ceilings(subsets, observed)
-        frames.append(scores.assign(ceiling=ceilings, excluded=None))
-    return pd.concat(frames, ignore_index=True)[CEILINGS.names]
+        ceilings, excluded = np.full(len(item.keys), np.nan), "few_subsets"
+        if len(item.subsets) >= FEWEST_SUBSETS:
+            ceilings, excluded = additive_ceilings(item.subsets, item.observed), None
+        rows += [
+            (*key, item.image_id, ceiling, excluded)
+            for key, ceiling in zip(item.keys, ceilings, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=CEILINGS.names)
 
 
 def additive_ceilings(subsets: np.ndarray, observed: np.ndarray) -> np.ndarray:
@@ -131,48 +128,67 @@ def additive_ceilings(subsets: np.ndarray, observed: np.ndarray) -> np.ndarray:
     best = np.argmin(errors, axis=0)
     chosen = np.stack(slopes)[best, :, np.arange(len(best))].T
     predicted = (subsets[half:] - center) @ chosen
-    return _correlate(standard_ranks(predicted), observed[half:], np.arange(len(best)))
+    return _correlate(standard_ranks(predicted), observed[half:], list(range(len(best))))
 
 
-def similarity_margins(observed: np.ndarray, segment_ids: pd.Series) -> np.ndarray:
+def similarity_margins(observed: np.ndarray, segments: list[frozenset]) -> np.ndarray:
     """Similarities less the mean of those of phrases with disjoint regions.
 
     Parameters
     ----------
     observed : ndarray of float64, shape (n_subsets, n_phrases)
         Of an item's phrases.
-    segment_ids : sequence of sequence of int
-        The segments of each phrase's region.
+    segments : list of frozenset of int
+        Of each phrase's region.
 
     Returns
     -------
     ndarray of float64, shape (n_subsets, n_phrases)
         NaN where no other phrase has a disjoint region.
     """
-    segments = [frozenset(ids) for ids in segment_ids]
     disjoint = np.array([[own.isdisjoint(other) for own in segments] for other in segments])
     count = disjoint.sum(axis=0)
     with np.errstate(invalid="ignore"):
         return observed - (observed @ disjoint) / count
 
 
+@dataclass(frozen=True)
+class _Similarities:
+    """An item's subsets, and the similarities of its phrases to them."""
+
+    image_id: int
+    keys: dict[tuple[int, int], int]  # (narrative, phrase) -> column of `observed`
+    observed: np.ndarray  # (n_subsets, n_phrases)
+    segments: list[frozenset]
+    units: np.ndarray  # (n_values,)
+    subsets: np.ndarray  # (n_subsets, n_units)
+
+
 def _items(
     direction: str, similarities: pd.DataFrame, phrases: pd.DataFrame
-) -> Iterator[tuple[int, pd.DataFrame]]:
-    """Each item's similarities with the segments of its phrases."""
-    columns = ["narrative", "phrase", "segment_ids"]
-    joined = similarities.merge(
-        phrases[columns], on=columns[:2], how="left", validate="one_to_one"
-    )
-    yield from joined.groupby(WITHIN[direction])
+) -> Iterator[tuple[int, _Similarities]]:
+    """Each item's number and similarities."""
+    names = ["narrative", "phrase"]
+    segments = similarities[names].merge(
+        phrases[[*names, "segment_ids"]], on=names, how="left", validate="one_to_one"
+    )["segment_ids"]
+    columns = {name: similarities[name].to_numpy() for name in similarities}
+    for number, own in similarities.groupby(WITHIN[direction]).indices.items():
+        keys = zip(columns["narrative"][own], columns["phrase"][own], strict=True)
+        units = np.asarray(columns["units"][own[0]])
+        yield (
+            number,
+            _Similarities(
+                columns["image_id"][own[0]],
+                {key: column for column, key in enumerate(keys)},
+                np.stack(columns["similarities"][own], axis=1).astype(np.float64),
+                [frozenset(segments.iloc[position]) for position in own],
+                units,
+                unpack_sets(columns["subsets"][own[0]], int(units.max(initial=-1)) + 1),
+            ),
+        )
 
 
-def _read_subsets(item: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The units of a map's values and the subsets of an item, the same for all its phrases."""
-    units = np.asarray(item["units"].iloc[0])
-    return units, unpack_sets(item["subsets"].iloc[0], int(units.max(initial=-1)) + 1)
-
-
-def _correlate(ranks: np.ndarray, values: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _correlate(ranks: np.ndarray, values: np.ndarray, index: list[int]) -> np.ndarray:
     """Spearman correlation of ranked column i with column `index[i]` of `values`."""
     return np.einsum("mi,mi->i", ranks, standard_ranks(values)[:, index])

@@ -44,14 +44,39 @@ def score_outcomes(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
         controls for a p-value of `LEVEL` has no outcome (``few_controls``).
     """
     matched = effects[effects["prompt"] == "matched"]
-    facts = matched.set_index(["narrative", "phrase"])[["p_value", "excluded", "sets"]]
-    scores = []
-    for key, own in rows.groupby(["narrative", "phrase"], sort=False):
-        p_value, excluded, sets = facts.loc[key]
-        values = np.stack(own["relevance"].to_list())
-        compared, *sets = unpack_sets(sets, values.shape[1])
-        scores += _score_phrase(own, values[:, compared], np.array(sets)[:, compared], p_value, excluded)
-    return pd.DataFrame(scores, columns=OUTCOMES.names)
+    keys = zip(matched["narrative"], matched["phrase"], strict=True)
+    facts = zip(matched["p_value"], matched["excluded"], matched["sets"], strict=True)
+    facts_of = dict(zip(keys, facts, strict=True))
+    maps = rows["relevance"].to_numpy()
+    columns = {
+        "localisation": np.full(len(rows), np.nan),
+        "localisation_p": np.full(len(rows), np.nan),
+        "necessity_p": np.full(len(rows), np.nan),
+        "outcome": np.full(len(rows), None),
+        "degenerate": np.zeros(len(rows), bool),
+        "excluded": np.full(len(rows), None),
+    }
+    for key, positions in rows.groupby(["narrative", "phrase"]).indices.items():
+        necessity_p, excluded, packed = facts_of[key]
+        if isinstance(excluded, str):
+            columns["excluded"][positions] = excluded
+            continue
+        values = np.stack(maps[positions])
+        compared, *sets = unpack_sets(packed, values.shape[1])
+        values, sets = values[:, compared], np.stack(sets)[:, compared]
+        localisation, p_values = localise(values, sets)
+        columns["localisation"][positions] = localisation
+        columns["localisation_p"][positions] = p_values
+        columns["necessity_p"][positions] = necessity_p
+        columns["degenerate"][positions] = is_constant(values)
+        if 1 / len(sets) > LEVEL:  # the least p-value that so many controls allow
+            columns["excluded"][positions] = "few_controls"
+            continue
+        columns["outcome"][positions] = [
+            OUTCOME_NAMES[necessity_p <= LEVEL, bool(p_value <= LEVEL)] for p_value in p_values
+        ]
+    keys = ["narrative", "phrase", "image_id", "prompt"]
+    return rows[keys].assign(**columns)[OUTCOMES.names]
 
 
 def localise(values: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,22 +126,3 @@ def average_precisions(values: np.ndarray, sets: np.ndarray) -> np.ndarray:
     hits = inside.cumsum(axis=2)
     precision = np.take_along_axis(hits, ends[:, None], axis=2) / (ends[:, None] + 1)
     return (inside * precision).sum(axis=2) / hits[:, :, -1]
-
-
-def _score_phrase(
-    own: pd.DataFrame, values: np.ndarray, sets: np.ndarray, necessity_p: float, excluded
-) -> list[tuple]:
-    keys = own[["narrative", "phrase", "image_id", "prompt"]].itertuples(index=False)
-    constant = is_constant(values)
-    if excluded is not None:
-        return [(*key, *[np.nan] * 3, None, False, excluded) for key in keys]
-    n_controls = len(sets) - 1
-    rows = []
-    for key, degenerate, localisation, p_value in zip(
-        keys, constant, *localise(values, sets), strict=True
-    ):
-        outcome, reason = None, "few_controls"
-        if 1 / (n_controls + 1) <= LEVEL:
-            outcome, reason = OUTCOME_NAMES[necessity_p <= LEVEL, p_value <= LEVEL], None
-        rows.append((*key, localisation, p_value, necessity_p, outcome, degenerate, reason))
-    return rows

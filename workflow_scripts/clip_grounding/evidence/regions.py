@@ -66,7 +66,7 @@ def image_regions(
         target = choose_patches(item.rectangle.crop(shares))
         generator = item_generator(seed, Draw.PATCH_CONTROLS, item.number, row.mask)
         controls = shift_patches(target, n_controls, generator)
-        controls, target = controls.reshape(len(controls), -1), target.ravel()
+        controls, target = controls.reshape(-1, target.size), target.ravel()
         reason = _few_controls(controls)
         if target.all():
             reason = "covers_image"
