@@ -103,7 +103,7 @@ def test_a_model_that_ignores_the_image_is_at_chance(small):
         models.append(toy_effects(small, weights_of)[0].assign(model=number))
     by_image = pd.concat(models).groupby(["prompt", "model", "image_id"])
     for _, own in by_image[["necessity", "sufficiency"]].mean().groupby("prompt"):
-        assert (own.sem() < 0.01).all()
+        assert (own.sem() < 0.015).all()
         assert ((own.mean() - 0.5).abs() < 2 * own.sem()).all()
 
 
@@ -133,7 +133,7 @@ def test_passes_are_those_of_the_distinct_regions(small):
 
 
 def test_regions_that_cover_the_image_are_left_out_with_the_reason(small):
-    effects, _ = toy_effects(small, lambda text: np.ones(GRID), grid=(1, 1))
+    effects, _ = toy_effects(small, lambda text: np.ones((1, 1)), grid=(1, 1))
     assert set(effects["excluded"]) == {"covers_image"}
     assert effects[["drop", "necessity", "sufficiency", "p_value"]].isna().all(axis=None)
     assert effects["similarity"].notna().all()

@@ -99,7 +99,8 @@ def control_maps(
 def unit_values(maps: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Average maps over the tokens of each unit.
 
-    The mean, so that a map that is the same everywhere is the same for long and short words.
+    The mean, so that a map that is the same everywhere is the same for long and short words. Sums
+    would follow the words' lengths, and so may the similarity.
 
     Parameters
     ----------
