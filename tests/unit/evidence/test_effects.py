@@ -119,7 +119,9 @@ def test_prompts_are_the_phrase_nothing_and_a_disjoint_phrase(small):
             assert whole[(*key, "unimodal")] == 0
             assert ((*key, "mismatched") in whole.index) == (partner >= 0)
             if partner >= 0:
-                assert whole[(*key, "mismatched")] == pytest.approx(64 * len(own.iloc[partner]["utterance"]))
+                assert whole[(*key, "mismatched")] == pytest.approx(
+                    64 * len(own.iloc[partner]["utterance"])
+                )
 
 
 def test_passes_are_those_of_the_distinct_regions(small):

@@ -52,9 +52,14 @@ def test_faithfulness_is_the_same_for_a_scaled_and_shifted_map(scale, shift, see
     phrases = toy_phrases(1, 3)
     similarities = toy_similarities(phrases, additive, UNITS, 40)
     noise = np.random.default_rng(seed).random((3, 20)).round(2)
+    maps = toy_maps(phrases, lambda row: noise[row.phrase])
     plain, changed, negated = (
-        score(toy_maps(phrases, lambda row: change(noise[row.phrase])), similarities, phrases)
-        for change in (np.copy, lambda own: scale * own + shift, np.negative)
+        score(maps.assign(relevance=own), similarities, phrases)
+        for own in (
+            maps["relevance"],
+            maps["relevance"] * scale + shift,
+            -maps["relevance"],
+        )
     )
     for name in ("faithfulness", "faithfulness_margin"):
         # The largest shift leaves two digits in single precision: ranks may change places.

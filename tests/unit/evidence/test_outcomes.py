@@ -45,9 +45,9 @@ def test_localisation_in_slow_arithmetic(values, sets):
 
 def toy_tables(necessity_p=0.05, n_controls=19, excluded=None, compared=None):
     """A region of the first three tokens, and controls that are other runs of three."""
-    starts = np.arange(n_controls + 1)[:, None] + np.where(np.arange(n_controls + 1) > 0, 2, 0)[
-        :, None
-    ]
+    starts = (
+        np.arange(n_controls + 1)[:, None] + np.where(np.arange(n_controls + 1) > 0, 2, 0)[:, None]
+    )
     places = np.arange(N)
     sets = (places >= starts) & (places < starts + 3)
     compared = np.ones(N, bool) if compared is None else compared

@@ -33,13 +33,13 @@ def test_the_content_is_the_patches_whose_centre_is_in_the_image(height, width, 
         assert min(rectangle.shape) == 1
 
 
-@given(
-    region=arrays.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14))), grid=GRIDS
-)
+@given(region=arrays.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14))), grid=GRIDS)
 def test_shares_are_areas(region, grid):
     """Each pixel cut into as many pieces as a side has patches, so that no piece is cut again."""
-    pieces = [pad_to_square(part).repeat(grid[0], 0).repeat(grid[1], 1) for part in
-              (region, np.ones_like(region))]
+    pieces = [
+        pad_to_square(part).repeat(grid[0], 0).repeat(grid[1], 1)
+        for part in (region, np.ones_like(region))
+    ]
     patches = [
         own.reshape(grid[0], own.shape[0] // grid[0], grid[1], -1).sum((1, 3)) for own in pieces
     ]

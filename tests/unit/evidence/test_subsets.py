@@ -98,9 +98,10 @@ def test_nothing_depends_on_shards_batches_or_order(small, make_explainer, direc
         a, b = np.concatenate(whole[name].to_list()), np.concatenate(split[name].to_list())
         np.testing.assert_allclose(a, b, atol=1e-3)
     assert whole["subsets"].to_list() == split["subsets"].to_list()
-    assert whole["subsets"].to_list() != measure(small, explainer, direction, seed=1)[
-        "subsets"
-    ].to_list()
+    assert (
+        whole["subsets"].to_list()
+        != measure(small, explainer, direction, seed=1)["subsets"].to_list()
+    )
 
 
 def test_passes_of_an_image_do_not_depend_on_its_phrases(small):

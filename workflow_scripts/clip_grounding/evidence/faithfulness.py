@@ -47,7 +47,7 @@ def score_faithfulness(
     DataFrame
         Rows of `columns.FAITHFULNESS`. A constant map is degenerate and scores 0.
     """
-    items = {number: item for number, item in _items(direction, similarities, phrases)}
+    items = dict(_items(direction, similarities, phrases))
     maps = rows["relevance"].to_numpy()
     keys = list(zip(rows["narrative"], rows["phrase"], strict=True))
     columns = {

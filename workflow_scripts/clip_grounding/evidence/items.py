@@ -165,9 +165,7 @@ def each_caption_batch(
         embeddings = dict(zip(keys, regions, strict=True))
         captions = [own for _, image in batch for own in image.groupby("narrative")]
         tokens = [explainer.tokenizer(texts[narrative]) for narrative, _ in captions]
-        sequences = _embed_inputs(
-            explainer, clip.text, [own.ids for own in tokens], explainer._ids
-        )
+        sequences = _embed_inputs(explainer, clip.text, [own.ids for own in tokens], explainer._ids)
         items = []
         for (narrative, own), words, whole in zip(captions, tokens, sequences, strict=True):
             distinct = list(dict.fromkeys(own["mask"]))

@@ -59,9 +59,7 @@ def measure_similarities(
     tower, batches = each_batch(direction, explainer, narratives, phrases, masks, read_image)
     for batch in batches:
         subsets = [
-            draw_subsets(
-                item.n_units, n_subsets, item_generator(seed, Draw.SUBSETS, item.number)
-            )
+            draw_subsets(item.n_units, n_subsets, item_generator(seed, Draw.SUBSETS, item.number))
             for item in batch
         ]
         sets = [
