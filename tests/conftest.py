@@ -49,10 +49,14 @@ class Small:
         )
         return pd.concat(frames, ignore_index=True)
 
+    def open_images(self):
+        """The archive of the scenes' images, to be closed."""
+        return open_images(self.folder / "images.zip", "scenes")
+
     def inputs(self, phrase, direction, prompt):
         """Image and text of a phrase's map, spelled out as the protocol says."""
         narrative = self.narratives.set_index("narrative").loc[phrase.narrative]
-        with open_images(self.folder / "images.zip", "scenes") as images:
+        with self.open_images() as images:
             pixels = images.pixels(*narrative[["file_name", "height", "width"]])
         if direction == "text_to_image":
             return pixels, phrase.utterance if prompt == "matched" else ""

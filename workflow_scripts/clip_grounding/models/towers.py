@@ -82,6 +82,23 @@ class Tower:
             hidden = self._through(hidden, self.blocks, keep)
         return self.pool.open(self._widen(hidden), rows, keep).embeddings()
 
+    @torch.no_grad()
+    def embed_gathered(self, hidden: Tensor, rows: Tensor) -> Tensor:
+        """Compute the unit embeddings (n, width) of sequences that hold the kept tokens alone.
+
+        The same as `embed_kept` of the whole sequences, at the cost of the short ones.
+
+        Parameters
+        ----------
+        hidden : Tensor, shape (n, n_kept, width)
+            The first block's input at the kept tokens, in their order.
+        rows : Tensor of int64, shape (n,)
+            Where the pooled row is among them.
+        """
+        with self._arithmetic(hidden.device):
+            hidden = self._through(hidden, self.blocks)
+        return self.pool.open(self._widen(hidden), rows).embeddings()
+
     def embed_hidden(self, hidden: Tensor, rows: Tensor) -> Tensor:
         """Unit embeddings (n, width) of the first block's inputs, open to autograd."""
         return self.pool.open(self._through(hidden, self.blocks), rows).embeddings()

@@ -1,0 +1,24 @@
+"""A checkpoint's explainer, as evidence takes it."""
+
+import pytest
+import torch
+
+from clip_grounding.batches import MemoryFit
+from clip_grounding.models.loading import load_model
+from clip_grounding.preprocessing import ImagePreprocessor
+from clip_grounding.relevance import Explainer
+from clip_grounding.tokens import TextTokenizer
+
+
+@pytest.fixture(scope="session")
+def make_explainer(small):
+    def make(folder=small.checkpoint, batch_size=8):
+        return Explainer(
+            load_model(folder, torch.device("cpu")),
+            TextTokenizer(folder),
+            ImagePreprocessor(folder),
+            None,
+            MemoryFit(batch_size),
+        )
+
+    return make

@@ -1,0 +1,183 @@
+"""Region effects: what taking a phrase's region out, or all else, does to the similarity.
+
+No attribution has a part in it. Controls of the same shape elsewhere suffer the same from
+tokens being taken out, so chance is ½ whatever the region's area.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from clip_grounding.contenders import choose_mismatched
+from clip_grounding.evidence.columns import EFFECTS
+from clip_grounding.evidence.items import UNIMODAL, Item, ReadImage, each_batch
+from clip_grounding.evidence.passes import embed_sets
+from clip_grounding.evidence.regions import Region, caption_regions, image_regions
+from clip_grounding.evidence.sets import pack_sets
+from clip_grounding.relevance import Explainer
+from clip_grounding.token_scores import read_captions
+
+N_CONTROLS = 20
+
+PROMPTS = ("matched", "unimodal", "mismatched")
+
+TIE = 1e-4
+"""Similarities, cosines times 100, that differ by less are equal: rounding is below it."""
+
+_MEASURES = ("similarity", "drop", "control_drop", "necessity", "sufficiency", "p_value")
+
+
+def measure_effects(
+    direction: str,
+    explainer: Explainer,
+    narratives: pd.DataFrame,
+    phrases: pd.DataFrame,
+    masks: pd.DataFrame,
+    read_image: ReadImage,
+    seed: int,
+    n_controls: int = N_CONTROLS,
+) -> Iterator[pd.DataFrame]:
+    """Measure the region effects of a shard's phrases.
+
+    Parameters
+    ----------
+    direction : {"text_to_image", "image_to_text"}
+        Whose tokens are taken out: the image's patches or the caption's words.
+    explainer : Explainer
+        The model.
+    narratives, phrases, masks : DataFrame
+        Rows of the shard; of `phrases` those that were drawn.
+    read_image : callable
+        File name to uint8 RGB of shape (height, width, 3).
+    seed : int
+        Draws controls and mismatched phrases.
+    n_controls : int
+        The most controls of a region.
+
+    Yields
+    ------
+    DataFrame
+        Rows of `columns.EFFECTS`, some images' at a time: each phrase with its own text or
+        region, with the empty text or a black image (``unimodal``), and with those of another
+        phrase (``mismatched``) where there is one with a disjoint region.
+    """
+    areas = (masks["area"] / (masks["height"] * masks["width"])).to_numpy()
+    areas = dict(zip(zip(masks["image_id"], masks["mask"], strict=True), areas, strict=True))
+    tower, batches = each_batch(direction, explainer, narratives, phrases, masks, read_image)
+    if direction == "text_to_image":
+        grid = explainer.clip.grid
+        masks_of = dict(iter(masks.groupby("image_id")))
+
+        def find_regions(item: Item) -> tuple[list[Region], np.ndarray]:
+            return image_regions(item, masks_of[item.number], grid, n_controls, seed)
+    else:
+        captions = read_captions(phrases, narratives, masks, explainer.tokenizer)
+
+        def find_regions(item: Item) -> tuple[list[Region], np.ndarray]:
+            return caption_regions(item, captions[item.number], n_controls, seed)
+
+    for batch in batches:
+        found = [find_regions(item) for item in batch]
+        sets = [_list_sets(item, regions) for item, (regions, _) in zip(batch, found, strict=True)]
+        embeddings = embed_sets(tower, explainer.fit, [item.sequence for item in batch], sets)
+        rows = []
+        for item, (regions, index), own in zip(batch, found, embeddings, strict=True):
+            rows += _item_rows(item, regions, index, item.cosines(own), areas, seed)
+        yield pd.DataFrame(rows, columns=EFFECTS.names)
+
+
+def compare_with_controls(
+    whole: np.ndarray, kept: np.ndarray, removed: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Compare what a region does to the similarity with what its controls do.
+
+    Parameters
+    ----------
+    whole : ndarray of float, shape (n,)
+        Similarities to the whole item.
+    kept, removed : ndarray of float, shape (1 + n_controls, n)
+        Similarities with only the region kept, and without it; then those of the controls.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        ``necessity``: share of the controls that lower the similarity less when they are taken
+        out, ties half. ``sufficiency``: share of those with a lower similarity when only they
+        are kept. ``p_value``: of necessity, (1 + controls that lower it as much) / (1 + all).
+    """
+    drops = whole - removed
+    drop, others = drops[0], drops[1:]
+    at_least = (others >= drop - TIE).sum(axis=0)
+    return {
+        "similarity": whole,
+        "drop": drop,
+        "control_drop": others.mean(axis=0),
+        "necessity": share_below(others, drop),
+        "sufficiency": share_below(kept[1:], kept[0]),
+        "p_value": (1 + at_least) / (1 + len(others)),
+    }
+
+
+def share_below(values: np.ndarray, reference: np.ndarray, tie: float = TIE) -> np.ndarray:
+    """Share of values (n, ...) below a reference (...); those that differ by `tie` count half."""
+    return ((values < reference - tie).mean(axis=0) + (values <= reference + tie).mean(axis=0)) / 2
+
+
+def _list_sets(item: Item, regions: list[Region]) -> np.ndarray:
+    """All tokens, then of each region: itself and its controls kept, and the same removed."""
+    sets = [np.ones((1, len(item.sequence.content)), bool)]
+    for region in regions:
+        if region.excluded is None:
+            own = np.concatenate([region.target[None], region.controls])
+            sets += [own, ~own]
+    return np.concatenate(sets)
+
+
+def _item_rows(
+    item: Item,
+    regions: list[Region],
+    index: np.ndarray,
+    cosines: np.ndarray,
+    areas: dict,
+    seed: int,
+) -> list[tuple]:
+    """Rows of an item's phrases, from the cosines of `_list_sets` with its targets."""
+    measures, start = [], 1
+    for region in regions:
+        if region.excluded is not None:
+            nothing = dict.fromkeys(_MEASURES, np.full(cosines.shape[1], np.nan))
+            measures.append({**nothing, "similarity": cosines[0]})
+            continue
+        size = 1 + len(region.controls)
+        kept, removed = cosines[start : start + size], cosines[start + size : start + 2 * size]
+        start += 2 * size
+        measures.append(compare_with_controls(cosines[0], kept, removed))
+    packed = [_pack_region(item, region) for region in regions]
+    partners = choose_mismatched(item.phrases, seed)
+    rows = []
+    for i, phrase in enumerate(item.phrases.itertuples()):
+        region = regions[index[i]]
+        targets = [item.own_targets[i], UNIMODAL]
+        if partners[i] >= 0:
+            targets.append(item.own_targets[partners[i]])
+        for prompt, target in zip(PROMPTS, targets, strict=False):
+            rows.append(
+                (
+                    *(phrase.narrative, phrase.phrase, phrase.image_id, prompt),
+                    *(measures[index[i]][name][target] for name in _MEASURES),
+                    *(int(region.target.sum()), len(region.controls)),
+                    areas[phrase.image_id, phrase.mask],
+                    region.excluded,
+                    packed[index[i]],
+                )
+            )
+    return rows
+
+
+def _pack_region(item: Item, region: Region) -> bytes:
+    """Pack the compared tokens, the region and its controls as sets of a map's values."""
+    sets = np.concatenate([region.compared[None], region.target[None], region.controls])
+    values = np.zeros((len(sets), len(item.units)), bool)
+    values[:, item.units >= 0] = sets
+    return pack_sets(values)
