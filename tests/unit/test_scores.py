@@ -55,7 +55,7 @@ def test_text_to_image_scores_equal_slow_ones(small, text_to_image):
         void = decode(masks.loc[row.image_id, VOID_MASK])
         ours = scores.loc[(row.narrative, row.phrase, row.prompt)]
         for metric, expected in slow_text_to_image(grid, region, void).items():
-            assert ours[metric] == pytest.approx(expected, abs=2e-3 if metric == "ap" else 1e-4)
+            assert ours[metric] == pytest.approx(expected, abs=1e-6)
 
 
 def test_image_to_text_scores_equal_slow_ones(small, image_to_text):
@@ -103,7 +103,7 @@ def test_a_mismatched_row_has_the_map_of_a_disjoint_phrase(small, text_to_image)
                 source = maps.loc[(other.narrative, other.phrase)]
                 grid = source["relevance"].reshape(source["grid_height"], source["grid_width"])
                 aps.append(slow_text_to_image(grid, region, void)["ap"])
-        assert min(abs(ap - row.ap) for ap in aps) < 2e-3
+        assert min(abs(ap - row.ap) for ap in aps) < 1e-6
 
 
 @pytest.mark.parametrize("fixture", ["text_to_image", "image_to_text"])

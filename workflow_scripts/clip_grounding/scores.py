@@ -178,10 +178,10 @@ class _Regions:
         for i, grid in enumerate(grids):
             rows = np.flatnonzero(index == i)
             distinct, inverse = np.unique(masks[rows], return_inverse=True)
-            image_map = strict.open_map(
+            ranked = strict.rank_map(
                 strict.upsample_to_image(grid, self.height, self.width), self.void
             )
-            own = strict.score_regions(image_map, [self.pixels[mask] for mask in distinct])
+            own = strict.score_regions(ranked, [self.pixels[mask] for mask in distinct])
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]
         size = self.height * self.width
