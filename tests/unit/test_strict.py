@@ -11,8 +11,8 @@ from clip_grounding.preprocessing import pad_to_square
 from clip_grounding.strict import (
     LEVELS,
     METRICS,
-    rank_map,
     overlapping_tokens,
+    rank_map,
     score_regions,
     score_tokens,
     upsample_to_image,

@@ -1,4 +1,4 @@
-"""Exact metrics of a ranking against a region, from two sorted arrays: all values, and those inside.
+"""Exact metrics of a ranking against a region, from all values and those inside, both sorted.
 
 Only values inside the region matter as thresholds: between two of them precision and IoU fall
 with every value that is taken in. So each region costs the sorting of its own values and a search

@@ -6,6 +6,7 @@ a segment. docs/protocols.md explains both protocols to a reader.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,13 +46,11 @@ def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
         a computation are tied, so no last digit ranks them.
     """
     rows, columns = square_padding(height, width)
+    low_rows, row_shares = _weights(grid.shape[0], height + 2 * rows)
+    low_columns, column_shares = _weights(grid.shape[1], width + 2 * columns)
+    across, down = slice(columns, columns + width), slice(rows, rows + height)
     return _interpolate(
-        grid,
-        *(weights[rows : rows + height] for weights in _weights(grid.shape[0], height + 2 * rows)),
-        *(
-            weights[columns : columns + width]
-            for weights in _weights(grid.shape[1], width + 2 * columns)
-        ),
+        grid, low_rows[down], row_shares[down], low_columns[across], column_shares[across]
     )
 
 
@@ -88,7 +87,7 @@ def _interpolate(
     # Band by band, which stays in the processor's cache. Not as a matrix product: BLAS would
     # start threads that fight over a job's one core.
     bounds = np.searchsorted(low_rows, np.arange(len(grid) + 1))
-    for row, (start, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for row, (start, stop) in enumerate(pairwise(bounds)):
         out[start:stop] = wide[row] + row_shares[start:stop, None] * steps[row]
     return out
 
