@@ -8,7 +8,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from clip_grounding.gallery.images import gather_images, pack_items
-from clip_grounding.gallery.index import build_index
+from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import choose_items
@@ -53,6 +53,9 @@ def invented_tables(captions: list[str], models: list[str], size=SIZE) -> dict:
                 )
                 values = generator.random((len(own), len(METRICS))).round(3)
                 own[METRICS] = values
+                is_borrowed = prompt == "mismatched"  # from the image's other phrase
+                own["partner_narrative"] = own["narrative"] if is_borrowed else -1
+                own["partner_phrase"] = 1 - own["phrase"] if is_borrowed else -1
                 scores.append(own.assign(region_area=np.where(own["phrase"] == 0, 0.125, 0.5)))
             if model != "baseline":
                 maps = _maps(phrases, direction, captions, generator)
@@ -75,7 +78,7 @@ def write_gallery(
     chosen = choose_items(*facts, DIRECTIONS, items, "stratified", 0)
     about = {"dataset": "invented", "strategy": "stratified", "seed": 0, "workflow": "0"}
     index = build_index(chosen, *facts) | describe_look() | about
-    packed = pack_items(chosen, tables["phrases"], tables["relevance"], 0)
+    packed = pack_items(chosen, tables["phrases"], tables["relevance"], read_partners(facts[0]))
     read_image = read_image or invented_image
     images = gather_images(chosen, packed, tables["narratives"], tables["masks"], read_image)
     write_page(folder / "index.html", folder / "files", index, images)

@@ -40,6 +40,8 @@ def score_table(keys: pd.DataFrame, contenders: list, seed: int = 0, shift=0.0) 
                     degenerate=False,
                     poster_excluded=None,
                     strict_excluded=None,
+                    partner_narrative=-1,
+                    partner_phrase=-1,
                 )
             )
     return pd.concat(frames, ignore_index=True)

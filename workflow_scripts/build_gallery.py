@@ -7,7 +7,7 @@ import pandas as pd
 from clip_grounding import __version__
 from clip_grounding.archives import open_images
 from clip_grounding.gallery.images import gather_images, pack_items
-from clip_grounding.gallery.index import build_index
+from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import SELECTED_BY, choose_items
@@ -34,7 +34,7 @@ masks = pd.concat(read_table(path, filters=own) for path in files.masks)
 index = build_index(items, scores, phrases, narratives) | describe_look() | facts
 index["workflow"] = __version__
 with open_images(files.images, spec["split"]) as images:
-    packed = pack_items(items, phrases, relevance, spec["seed"])
+    packed = pack_items(items, phrases, relevance, read_partners(scores))
     gathered = gather_images(items, packed, narratives, masks, images.image)
     write_page(Path(snakemake.output.page), Path(snakemake.output.index).parent, index, gathered)
 job.finish()

@@ -2,10 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clip_grounding.contenders import Draw, center_map, choose_mismatched, random_map
+from clip_grounding.contenders import (
+    Draw,
+    center_map,
+    choose_partners,
+    normalize_text,
+    random_map,
+)
 
 
 def test_random_maps_depend_on_the_phrase_and_on_what_is_drawn_alone():
@@ -23,21 +30,58 @@ def test_the_centre_map_is_highest_in_the_middle_and_symmetric():
     np.testing.assert_allclose(values[3, 3 + 7 // 4] / values[3, 3], np.exp(-((4 / 7) ** 2) / 2))
 
 
-segments = st.lists(st.sets(st.integers(1, 6), min_size=1, max_size=3), min_size=1, max_size=8)
+spoken = st.tuples(
+    st.sets(st.integers(1, 6), min_size=1, max_size=3), st.sampled_from(["a dog", "A dog.", "sky"])
+)
 
 
-@given(segments, st.integers(0, 3))
-def test_a_mismatched_phrase_is_disjoint_and_missing_only_where_none_is(sets, seed):
+@given(st.lists(spoken, min_size=1, max_size=8), st.integers(0, 3))
+def test_a_partner_is_disjoint_and_says_something_else_wherever_there_is_one(cases, seed):
     phrases = pd.DataFrame(
         {
             "narrative": 0,
-            "phrase": range(len(sets)),
-            "segment_ids": [sorted(own) for own in sets],
+            "phrase": range(len(cases)),
+            "segment_ids": [sorted(segments) for segments, _ in cases],
+            "utterance": [text for _, text in cases],
         }
     )
-    chosen = choose_mismatched(phrases, seed)
-    for own, other in zip(sets, chosen, strict=True):
-        if other >= 0:
-            assert own.isdisjoint(sets[other])
+    chosen, reasons = choose_partners(phrases, seed)
+    for (own, text), partner, reason in zip(cases, chosen, reasons, strict=True):
+        disjoint = [other for segments, other in cases if own.isdisjoint(segments)]
+        others = [other for other in disjoint if (other == "sky") != (text == "sky")]
+        if partner >= 0:
+            assert own.isdisjoint(cases[partner][0])
+            assert cases[partner][1] in others
+            assert reason is None
         else:
-            assert not any(own.isdisjoint(candidate) for candidate in sets)
+            assert not others
+            assert reason == ("no_other_text" if disjoint else "no_disjoint_phrase")
+
+
+def test_every_partner_is_drawn_with_the_same_chance():
+    phrases = pd.DataFrame(
+        {
+            "narrative": 0,
+            "phrase": range(5),
+            "segment_ids": [[number] for number in range(5)],
+            "utterance": ["dog", "cat", "dog", "sea", "sky"],
+        }
+    )
+    counts = np.bincount([choose_partners(phrases, seed)[0][0] for seed in range(600)])
+    assert counts[[0, 2]].tolist() == [0, 0]
+    assert all(150 < counts[other] < 250 for other in (1, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("a person", " A  Person ", True),
+        ("a person", "a person.", True),
+        ("caf\u00e9", "cafe\u0301", True),
+        ("a person", "a persons", False),
+        ("?", "!", False),
+        ("", " ", True),
+    ],
+)
+def test_texts_are_the_same_if_a_tokenizer_reads_the_same(first, second, same):
+    assert (normalize_text(first) == normalize_text(second)) == same

@@ -48,12 +48,15 @@ def test_phrases_left_out_are_counted_by_reason(tmp_path):
 
 def test_mismatched_says_how_many_phrases_have_no_disjoint_one(tmp_path):
     scores = score_table(KEYS, [MATCHED, MISMATCHED])
-    is_absent = (scores["prompt"] == "mismatched") & (scores["phrase"] == 0)
-    counts = coverage_of(scores[~is_absent], tmp_path)
-    absent = (KEYS["phrase"] == 0).sum()
+    for phrase, reason in ((0, "no_disjoint_phrase"), (2, "no_other_text")):
+        is_absent = (scores["prompt"] == "mismatched") & (scores["phrase"] == phrase)
+        scores.loc[is_absent, METRICS] = np.nan
+        scores.loc[is_absent, ["poster_excluded", "strict_excluded"]] = reason
+    counts = coverage_of(scores, tmp_path)
+    absent = [(KEYS["phrase"] == phrase).sum() for phrase in (0, 2)]
     own = counts.loc["strict", "image_to_text", "mismatched"]
-    assert own["no_disjoint_phrase"] == absent
-    assert own["scored"] == len(KEYS) - absent
+    assert own[["no_disjoint_phrase", "no_other_text"]].tolist() == absent
+    assert own["scored"] == len(KEYS) - sum(absent)
     assert "no_disjoint_phrase" not in counts.loc["strict", "image_to_text", "matched"]
 
 

@@ -7,8 +7,8 @@ from galleries import CAPTION, DIRECTIONS, invented_tables, write_gallery
 from PIL import Image
 
 from clip_grounding.figures.style import COLORS
-from clip_grounding.gallery.index import build_index
-from clip_grounding.gallery.maps import WITHIN, find_partners, pack_maps, pack_patches
+from clip_grounding.gallery.index import build_index, read_partners
+from clip_grounding.gallery.maps import pack_maps, pack_patches
 from clip_grounding.gallery.page import ASSETS
 from clip_grounding.gallery.pictures import LONGEST_SIDE, encode_picture
 from clip_grounding.gallery.selection import choose_items
@@ -24,13 +24,14 @@ def read_data(path):
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_mismatched_map_is_the_one_that_was_scored(small, direction):
     relevance = small.relevance(direction)
-    rows = join_maps(relevance, small.phrases, WITHIN[direction], seed=3)
+    within = {"text_to_image": "image_id", "image_to_text": "narrative"}[direction]
+    rows, _ = join_maps(relevance, small.phrases, within, seed=3)
     mismatched = rows[rows["prompt"] == "mismatched"]
     table = relevance.set_index(["narrative", "phrase", "prompt"]).sort_index()
-    partners = find_partners(small.phrases, direction, seed=3)
+    partners = read_partners(rows.assign(direction=direction))
     assert len(mismatched) == len(partners) > 10
     for row in mismatched.itertuples():
-        partner = partners[row.narrative, row.phrase]
+        partner = partners[direction, row.narrative, row.phrase]
         assert np.array_equal(table.loc[(*partner, "matched"), "relevance"], row.relevance)
 
 

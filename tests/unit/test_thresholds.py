@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.filters import threshold_otsu
 
-from clip_grounding.thresholds import histograms, otsu_thresholds
+from clip_grounding.thresholds import histogram_of_sorted, otsu_thresholds
 
 floats = st.floats(0, 1, width=32).filter(lambda value: value == 0 or value > 1e-6)
 rows = arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(2, 60)), elements=floats)
@@ -27,12 +27,12 @@ def test_thresholds_equal_scikit_image(values):
 
 @given(rows)
 def test_histograms_equal_numpy(values):
-    counts, edges = histograms(values)
-    for row, own_counts, own_edges in zip(values, counts, edges, strict=True):
+    for row in values:
         if well_spread(row):
+            counts, edges = histogram_of_sorted(np.sort(row))
             expected_counts, expected_edges = np.histogram(row, bins=256)
-            np.testing.assert_array_equal(own_counts, expected_counts)
-            np.testing.assert_array_equal(own_edges, expected_edges)
+            np.testing.assert_array_equal(counts, expected_counts)
+            np.testing.assert_array_equal(edges, expected_edges)
 
 
 @given(rows, st.randoms())

@@ -4,10 +4,18 @@ Everything random is drawn per phrase from (seed, narrative, phrase), so a shard
 never depends on which other shards ran.
 """
 
+import re
+import unicodedata
 from enum import IntEnum
 
 import numpy as np
 import pandas as pd
+
+NO_DISJOINT_PHRASE = "no_disjoint_phrase"
+"""Why ``mismatched`` leaves a phrase out: no other one names a region disjoint from its own."""
+
+NO_OTHER_TEXT = "no_other_text"
+"""Why ``mismatched`` leaves a phrase out: those that do are of the same text."""
 
 
 class Draw(IntEnum):
@@ -44,8 +52,8 @@ def center_map(rows: int, columns: int) -> np.ndarray:
     return np.outer(vertical, horizontal).astype(np.float32)
 
 
-def choose_mismatched(phrases: pd.DataFrame, seed: int) -> np.ndarray:
-    """Choose for each phrase another one whose region is disjoint from its own.
+def choose_partners(phrases: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Choose for each phrase another one of another text whose region is disjoint from its own.
 
     Parameters
     ----------
@@ -55,15 +63,33 @@ def choose_mismatched(phrases: pd.DataFrame, seed: int) -> np.ndarray:
 
     Returns
     -------
-    ndarray of int64, shape (n_phrases,)
+    chosen : ndarray of int64, shape (n_phrases,)
         Row number of the other phrase, drawn uniformly; −1 where there is none.
+    reasons : ndarray of object, shape (n_phrases,)
+        Why there is none, `NO_DISJOINT_PHRASE` or `NO_OTHER_TEXT`; None where there is one.
     """
     # Segments of a panoptic image never overlap: regions are disjoint if they share none.
     segments = [frozenset(ids) for ids in phrases["segment_ids"]]
+    texts = [normalize_text(text) for text in phrases["utterance"]]
     chosen = np.full(len(phrases), -1)
-    for i, (row, own) in enumerate(zip(phrases.itertuples(), segments, strict=True)):
-        others = [j for j, other in enumerate(segments) if own.isdisjoint(other)]
+    reasons = np.full(len(phrases), None, dtype=object)
+    for i, row in enumerate(phrases.itertuples()):
+        disjoint = [j for j, other in enumerate(segments) if segments[i].isdisjoint(other)]
+        others = [j for j in disjoint if texts[j] != texts[i]]
         if others:
             generator = phrase_generator(seed, row.narrative, row.phrase, Draw.PARTNER)
             chosen[i] = others[generator.integers(len(others))]
-    return chosen
+        else:
+            reasons[i] = NO_OTHER_TEXT if disjoint else NO_DISJOINT_PHRASE
+    return chosen, reasons
+
+
+def normalize_text(text: str) -> str:
+    """Reduce a phrase to what every model's tokenizer reads of it at most: its words.
+
+    Case, spaces and the way in which a character is composed make no difference to any
+    tokenizer, and punctuation none to SigLIP's. Comparing the words, not one model's tokens,
+    keeps a phrase's partner the same for every model.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.findall(r"\w+", folded)) or " ".join(folded.split())

@@ -7,9 +7,6 @@ import pandas as pd
 
 from clip_grounding.paired import CONTENDER, METRICS, PROTOCOLS, each_direction, pair_scores
 
-NO_PARTNER = "no_disjoint_phrase"
-"""Why ``mismatched`` has no row: no other phrase names a region disjoint from this one."""
-
 NO_REASON = "not_recorded"
 
 
@@ -55,6 +52,5 @@ def count_coverage(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
 def _left_out(group: pd.DataFrame, protocol: str, n_absent: int) -> dict[str, int]:
     """Count a contender's phrases without a score, by reason in alphabetical order."""
     reasons = group.loc[group[PROTOCOLS[protocol][0]].isna(), f"{protocol}_excluded"].astype(object)
-    absent = NO_PARTNER if (group["prompt"] == "mismatched").all() else NO_REASON
-    reasons = [*reasons.where(reasons.notna(), NO_REASON), *[absent] * n_absent]
+    reasons = [*reasons.where(reasons.notna(), NO_REASON), *[NO_REASON] * n_absent]
     return {reason: reasons.count(reason) for reason in sorted(set(reasons))}

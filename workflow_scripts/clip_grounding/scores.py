@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clip_grounding import poster, strict
-from clip_grounding.contenders import Draw, center_map, choose_mismatched, random_map
+from clip_grounding.contenders import Draw, center_map, choose_partners, random_map
 from clip_grounding.errors import InputError
 from clip_grounding.regions import decode_region
 from clip_grounding.tables import KEYS, VOID_MASK
@@ -29,12 +29,17 @@ _COLUMNS = [
     ("degenerate", pa.bool_()),
     ("poster_excluded", pa.string()),
     ("strict_excluded", pa.string()),
+    ("partner_narrative", pa.int32()),
+    ("partner_phrase", pa.int32()),
 ]
 SCORES = pa.schema([*KEYS, *_COLUMNS])
 COLLECTED_SCORES = pa.schema(
     [*KEYS, *((name, pa.string()) for name in ("direction", "model", "attribution")), *_COLUMNS]
 )
 """The scores of all contenders in one table, ``scores.parquet``."""
+
+NO_PARTNER = {"partner_narrative": -1, "partner_phrase": -1}
+"""The partner of a map that is the phrase's own."""
 
 THRESHOLDS = pa.schema(
     [
@@ -72,7 +77,7 @@ def score_text_to_image(
     InputError
         Relevance that is not finite.
     """
-    rows = join_maps(relevance, phrases, "image_id", seed)
+    rows, left_out = join_maps(relevance, phrases, "image_id", seed)
     scores = _ImageScores(rows, masks)
     maps = rows["relevance"].to_numpy()
     shapes = rows[["grid_height", "grid_width"]].to_numpy()
@@ -86,7 +91,7 @@ def score_text_to_image(
         grids = np.stack(maps[positions[first]]).reshape(-1, *shapes[positions[0]])
         foregrounds, degenerate = poster.relevance_foreground(grids)
         scores.add(regions, positions, foregrounds, grids, index, degenerate[index])
-    return scores.frame()
+    return add_left_out(scores.frame(), left_out, masks)
 
 
 def score_baseline_text_to_image(
@@ -97,7 +102,7 @@ def score_baseline_text_to_image(
     ``random`` is drawn per pixel for the poster's score and per cell of `grid`, the
     resolution of the models' maps, for the strict ones.
     """
-    rows = phrases.assign(prompt="none")
+    rows = phrases.assign(prompt="none", **NO_PARTNER)
     scores = _ImageScores(rows, masks)
     keys = rows[["narrative", "phrase"]].to_numpy()
     for regions, positions in scores.images():
@@ -171,7 +176,7 @@ class _ImageScores:
     def frame(self) -> pd.DataFrame:
         """All rows, with their scores."""
         columns = {name: values for name, values in self._columns.items() if values.ndim == 1}
-        return self._rows[["narrative", "phrase", "image_id", "prompt"]].assign(
+        return self._rows[["narrative", "phrase", "image_id", "prompt", *NO_PARTNER]].assign(
             **{**columns, "degenerate": columns["degenerate"] > 0},
             curve=list(self._columns["curve"]),
             poster_excluded=None,
@@ -206,10 +211,10 @@ class _Regions:
         for i, grid in enumerate(grids):
             rows = np.flatnonzero(index == i)
             distinct, inverse = np.unique(masks[rows], return_inverse=True)
-            image_map = strict.open_map(
+            ranked = strict.rank_map(
                 strict.upsample_to_image(grid, self.height, self.width), self.void
             )
-            own = strict.score_regions(image_map, [self.pixels[mask] for mask in distinct])
+            own = strict.score_regions(ranked, [self.pixels[mask] for mask in distinct])
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]
         size = self.height * self.width
@@ -237,8 +242,8 @@ def _pack(masks: np.ndarray) -> np.ndarray:
 
 def join_maps(
     relevance: pd.DataFrame, phrases: pd.DataFrame, within: str, seed: int
-) -> pd.DataFrame:
-    """Join phrases with their maps, and with another phrase's where one has a disjoint region.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join phrases with their maps, and with another phrase's, see `contenders.choose_partners`.
 
     Parameters
     ----------
@@ -250,21 +255,63 @@ def join_maps(
 
     Returns
     -------
-    DataFrame
-        The columns of both; the borrowed maps' rows have the prompt ``mismatched``.
+    rows : DataFrame
+        The columns of both, partner_narrative and partner_phrase; the borrowed maps' rows have
+        the prompt ``mismatched``.
+    left_out : DataFrame
+        The phrases without a partner, and the column ``reason``.
     """
     _refuse_unfinite(relevance)
     phrases = phrases.reset_index(drop=True)
     rows = phrases.merge(relevance, on=["narrative", "phrase", "image_id"], validate="one_to_many")
-    partners = np.full(len(phrases), -1)
+    partners, reasons = np.full(len(phrases), -1), np.full(len(phrases), None, dtype=object)
     for positions in phrases.groupby(within).indices.values():
-        chosen = choose_mismatched(phrases.iloc[positions], seed)
+        chosen, reasons[positions] = choose_partners(phrases.iloc[positions], seed)
         partners[positions] = np.where(chosen < 0, -1, positions[chosen])
-    own = phrases[partners >= 0].reset_index(drop=True)
+    has_partner = partners >= 0
+    own = phrases[has_partner].reset_index(drop=True)
     matched = rows[rows["prompt"] == "matched"]  # in the order of the phrases
-    borrowed = matched.iloc[partners[partners >= 0]].drop(columns=phrases.columns)
-    mismatched = pd.concat([own, borrowed.reset_index(drop=True)], axis=1)
-    return pd.concat([rows, mismatched.assign(prompt="mismatched")], ignore_index=True)
+    borrowed = matched.iloc[partners[has_partner]].reset_index(drop=True)
+    mismatched = pd.concat([own, borrowed.drop(columns=phrases.columns)], axis=1).assign(
+        prompt="mismatched",
+        partner_narrative=borrowed["narrative"],
+        partner_phrase=borrowed["phrase"],
+    )
+    joined = pd.concat([rows.assign(**NO_PARTNER), mismatched], ignore_index=True)
+    return joined, phrases.assign(reason=reasons)[~has_partner]
+
+
+def add_left_out(scores: pd.DataFrame, left_out: pd.DataFrame, masks: pd.DataFrame) -> pd.DataFrame:
+    """Add a ``mismatched`` row without scores for each phrase without a partner.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `SCORES` and ``curve``.
+    left_out : DataFrame
+        See `join_maps`.
+    masks : DataFrame
+        The shard's regions.
+    """
+    if left_out.empty:
+        return scores
+    areas = region_areas(masks)
+    rows = left_out[["narrative", "phrase", "image_id"]].assign(
+        prompt="mismatched",
+        **dict.fromkeys([*METRICS, "curve"], np.nan),
+        region_area=[areas[row.image_id, row.mask] for row in left_out.itertuples()],
+        degenerate=False,
+        poster_excluded=left_out["reason"],
+        strict_excluded=left_out["reason"],
+        **NO_PARTNER,
+    )
+    return pd.concat([scores, rows.astype({"curve": object})], ignore_index=True)
+
+
+def region_areas(masks: pd.DataFrame) -> dict[tuple[int, int], float]:
+    """Each region's share of its image, by image and mask."""
+    shares = masks["area"] / (masks["height"] * masks["width"])
+    return dict(zip(zip(masks["image_id"], masks["mask"], strict=True), shares, strict=True))
 
 
 def _refuse_unfinite(relevance: pd.DataFrame) -> None:

@@ -6,20 +6,18 @@ a segment. docs/protocols.md explains both protocols to a reader.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from clip_grounding.histogram_metrics import (
-    N_FINE,
+from clip_grounding.preprocessing import square_padding
+from clip_grounding.ranking_metrics import (
     average_precision,
     best_iou,
-    fine_bins,
-    iou_curve,
-    otsu_iou,
+    count_at_thresholds,
+    iou_at,
 )
-from clip_grounding.poster import interpolate, linear_weights
-from clip_grounding.preprocessing import square_padding
-from clip_grounding.thresholds import otsu_thresholds
+from clip_grounding.thresholds import otsu_of_sorted
 
 METRICS = ("ap", "iou", "best_iou", "pointing", "mass", "area")
 """Average precision (the primary metric), foreground IoU at Otsu's and at the best threshold,
@@ -44,95 +42,109 @@ def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (height, width)
+        Bilinear in double precision, then rounded: pixels that are equal but for the rounding of
+        a computation are tied, so no last digit ranks them.
     """
-    # Not as a matrix product: BLAS would start threads that fight over a job's one core.
-    for axis, size, padding in zip(
-        (1, 0), (width, height), reversed(square_padding(height, width)), strict=True
-    ):
-        low, high, share = linear_weights(grid.shape[axis], size + 2 * padding)
-        # Beyond the outermost patch centres the map is level: rounding must not tilt it, or the
-        # pointing game would be decided by the last digit.
-        share = np.where(low == high, np.float32(0), share)
-        inner = slice(padding, padding + size)
-        grid = interpolate(grid, axis, low[inner], high[inner], share[inner])
-    return grid
+    rows, columns = square_padding(height, width)
+    low_rows, row_shares = _weights(grid.shape[0], height + 2 * rows)
+    low_columns, column_shares = _weights(grid.shape[1], width + 2 * columns)
+    across, down = slice(columns, columns + width), slice(rows, rows + height)
+    return _interpolate(
+        grid, low_rows[down], row_shares[down], low_columns[across], column_shares[across]
+    )
 
 
 def upsample_to_square(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     """Upsample a relevance grid onto the padded square of an image of this size."""
     rows, columns = square_padding(height, width)
-    for axis, size in ((1, width + 2 * columns), (0, height + 2 * rows)):
-        grid = interpolate(grid, axis, *linear_weights(grid.shape[axis], size))
-    return grid
+    return _interpolate(
+        grid,
+        *_weights(grid.shape[0], height + 2 * rows),
+        *_weights(grid.shape[1], width + 2 * columns),
+    )
+
+
+def _weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate `length` values at `size` places, half-pixel centres: lower index and share."""
+    centers = np.maximum((np.arange(size) + 0.5) * (length / size) - 0.5, 0)
+    low = centers.astype(np.int64)
+    return low, centers - low
+
+
+def _interpolate(
+    grid: np.ndarray,
+    low_rows: np.ndarray,
+    row_shares: np.ndarray,
+    low_columns: np.ndarray,
+    column_shares: np.ndarray,
+) -> np.ndarray:
+    """Interpolate a grid at the places of `_weights`; beyond the last centre it is level."""
+    grid = grid.astype(np.float64)
+    steps = np.diff(grid, axis=1, append=grid[:, -1:])
+    wide = grid[:, low_columns] + column_shares * steps[:, low_columns]
+    steps = np.diff(wide, axis=0, append=wide[-1:])
+    out = np.empty((len(low_rows), len(low_columns)), dtype=np.float32)
+    # Band by band, which stays in the processor's cache. Not as a matrix product: BLAS would
+    # start threads that fight over a job's one core.
+    bounds = np.searchsorted(low_rows, np.arange(len(grid) + 1))
+    for row, (start, stop) in enumerate(pairwise(bounds)):
+        out[start:stop] = wide[row] + row_shares[start:stop, None] * steps[row]
+    return out
 
 
 @dataclass(frozen=True)
-class ImageMap:
-    """A map at its image's resolution, ready to be scored against any of its regions.
+class RankedMap:
+    """A map's values in order, ready to be scored against any of its regions.
 
     Attributes
     ----------
-    values : ndarray of float32, shape (n_pixels,)
-        Row by row, void pixels included.
-    bins : ndarray of int64, shape (n_pixels,), or None
-        Fine bin of each pixel; None for a flat map.
-    histogram : ndarray of int64, shape (N_FINE,)
-        Of the pixels that are not void.
-    n_valid, n_highest : int
-        Pixels that are not void, and those of them with the highest value.
-    highest, positive : float
-        The highest value and the sum of the positive ones among them.
+    values : ndarray of float32, shape (n_values,)
+        In place: row by row, void pixels included.
+    ranked : ndarray of float32, shape (n_valid,)
+        In ascending order, without the void pixels.
+    otsu : float32 or None
+        Otsu's threshold of `ranked`; None for a flat map.
+    positive : float
+        Sum of the positive values of `ranked`.
     """
 
     values: np.ndarray
-    bins: np.ndarray | None
-    histogram: np.ndarray | None
-    n_valid: int
-    n_highest: int
-    highest: float
+    ranked: np.ndarray
+    otsu: np.float32 | None
     positive: float
 
 
-def open_map(values: np.ndarray, void: np.ndarray) -> ImageMap:
+def rank_map(values: np.ndarray, void: np.ndarray | None = None) -> RankedMap:
     """Prepare a map for scoring.
 
     Parameters
     ----------
-    values : ndarray of float32, shape (height, width)
-    void : ndarray of int64, shape (n_void,)
+    values : ndarray of float32, any shape
+        All finite, at least one of them not void.
+    void : ndarray of int64, shape (n_void,), optional
         Flat positions of the void pixels, which belong to no region and are ignored.
     """
     values = values.ravel()
-    n_valid = values.size - len(void)
-    if len(void):
-        # Void pixels take a value that is there already, so they move neither end of the range.
-        values = values.copy()
-        is_void = np.zeros(values.size, dtype=bool)
-        is_void[void] = True
-        values[void] = values[is_void.argmin()]
-    low, highest = values.min(), values.max()
-    if not highest > low:
-        return ImageMap(values, None, None, n_valid, n_valid, highest, 0.0)
-    bins = fine_bins(values)
-    histogram = np.bincount(bins, minlength=N_FINE)
-    at_top = values == highest
-    n_highest = np.count_nonzero(at_top)
-    positive = _positive_sum(values)
-    if len(void):
-        histogram -= np.bincount(bins[void], minlength=N_FINE)
-        n_highest -= np.count_nonzero(at_top[void])
-        positive -= _positive_sum(values[void])
-    return ImageMap(values, bins, histogram, n_valid, n_highest, highest, positive)
+    ranked = values.copy()
+    if void is not None and len(void):
+        ranked[void] = np.inf  # to the end, and off it
+        ranked.sort()
+        ranked = ranked[: -len(void)]
+    else:
+        ranked.sort()
+    if ranked[0] == ranked[-1]:
+        return RankedMap(values, ranked, None, 0.0)
+    return RankedMap(values, ranked, otsu_of_sorted(ranked), _positive_sum(ranked))
 
 
-def score_regions(image_map: ImageMap, regions: list[np.ndarray]) -> dict[str, np.ndarray]:
+def score_regions(ranked_map: RankedMap, regions: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Score a map against regions of its image.
 
     Parameters
     ----------
-    image_map : ImageMap
+    ranked_map : RankedMap
     regions : list of ndarray of int64, shape (n_inside,)
-        Flat positions of each region's pixels, none of them void.
+        Flat positions of each region's pixels, at least one and none of them void.
 
     Returns
     -------
@@ -140,28 +152,12 @@ def score_regions(image_map: ImageMap, regions: list[np.ndarray]) -> dict[str, n
         One entry per name of `METRICS`, and ``curve``, (n_regions, 21): foreground IoU at each
         of `LEVELS`. A flat map scores ``ap``, ``pointing`` and ``mass`` at chance and ``iou`` 0.
     """
-    n_inside = np.array([len(region) for region in regions], dtype=np.int64)
-    area = n_inside / image_map.n_valid
-    if image_map.bins is None:
-        return _flat_scores(area)
-    inside = np.stack([np.bincount(image_map.bins[region], minlength=N_FINE) for region in regions])
-    outside = image_map.histogram - inside
-    own_values = [image_map.values[region] for region in regions]
-    tops = np.array([np.count_nonzero(values == image_map.highest) for values in own_values])
-    own = np.array([_positive_sum(values) for values in own_values])
-    return {
-        "ap": average_precision(inside, outside),
-        "iou": otsu_iou(inside, outside),
-        "best_iou": best_iou(inside, outside),
-        "pointing": tops / image_map.n_highest,
-        "mass": own / image_map.positive if image_map.positive > 0 else area,
-        "area": area,
-        "curve": iou_curve(inside, outside, np.round(LEVELS * (N_FINE - 1)).astype(int)),
-    }
+    scores = [_score(ranked_map, ranked_map.values[region]) for region in regions]
+    return {name: np.array([own[name] for own in scores]) for name in [*METRICS, "curve"]}
 
 
 def score_tokens(relevance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Score a caption's token relevance against the phrase's tokens, exactly.
+    """Score a caption's token relevance against the phrase's tokens.
 
     Parameters
     ----------
@@ -175,37 +171,44 @@ def score_tokens(relevance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     dict of str to float, and ``curve``, (21,)
         See `score_regions`.
     """
-    area = truth.mean()
-    ranks, distinct = np.unique(relevance, return_inverse=True)
-    if len(ranks) == 1:
-        return {name: values[0] for name, values in _flat_scores(area[None]).items()}
-    inside = np.bincount(distinct[truth], minlength=len(ranks))[None]
-    outside = np.bincount(distinct[~truth], minlength=len(ranks))[None]
-    predicted = relevance > otsu_thresholds(relevance[None])[0]
-    levels = ranks[0] + LEVELS.astype(np.float32) * (ranks[-1] - ranks[0])
-    levels[-1] = ranks[-1]  # whatever the rounding
-    positive, own = _positive_sum(relevance), _positive_sum(relevance[truth])
+    return _score(rank_map(relevance), relevance[truth])
+
+
+def _score(ranked_map: RankedMap, inside: np.ndarray) -> dict[str, float]:
+    """Score a map against the region of which `inside`, (n_inside,), are the values."""
+    ranked = ranked_map.ranked
+    area = len(inside) / len(ranked)
+    if ranked_map.otsu is None:
+        # The lowest threshold takes in everything, any other nothing.
+        curve = area * (LEVELS == 0)
+        return dict(zip(METRICS, (area, 0.0, area, area, area, area), strict=True), curve=curve)
+    inside = np.sort(inside)
+    hits, shown = count_at_thresholds(inside, ranked)
+    n_highest, own_highest = (
+        len(values) - np.searchsorted(values, ranked[-1]) for values in (ranked, inside)
+    )
+    positive = ranked_map.positive
     return {
-        "ap": average_precision(inside, outside)[0],
-        "iou": (predicted & truth).sum() / (predicted | truth).sum(),
-        "best_iou": best_iou(inside, outside)[0],
-        "pointing": inside[0, -1] / (inside[0, -1] + outside[0, -1]),
-        "mass": own / positive if positive > 0 else area,
+        "ap": average_precision(hits, shown),
+        "iou": iou_at(ranked_map.otsu, inside, ranked, strictly_above=True),
+        "best_iou": best_iou(hits, shown),
+        "pointing": own_highest / n_highest,
+        "mass": _positive_sum(inside) / positive if positive > 0 else area,
         "area": area,
-        "curve": iou_curve(inside, outside, np.searchsorted(ranks, levels))[0],
+        "curve": iou_at(_levels(ranked[0], ranked[-1]), inside, ranked),
     }
 
 
-def _positive_sum(values: np.ndarray) -> float:
-    """Sum of the positive values, in double precision."""
-    return np.maximum(values, 0).sum(dtype=np.float64)
+def _levels(low: np.float32, high: np.float32) -> np.ndarray:
+    """Thresholds at each of `LEVELS`, rounded to the precision of the values."""
+    levels = float(low) + LEVELS * (float(high) - float(low))
+    levels[-1] = high  # whatever the rounding
+    return levels.astype(np.float32)
 
 
-def _flat_scores(area: np.ndarray) -> dict[str, np.ndarray]:
-    zero = np.zeros_like(area)
-    scores = dict(zip(METRICS, (area, zero, area, area, area, area), strict=True))
-    # The lowest threshold takes in everything, any other nothing.
-    return {**scores, "curve": np.outer(area, LEVELS == 0)}
+def _positive_sum(ranked: np.ndarray) -> float:
+    """Sum of the positive of values in ascending order, in double precision."""
+    return ranked[np.searchsorted(ranked, 0, "right") :].sum(dtype=np.float64)
 
 
 def overlapping_tokens(

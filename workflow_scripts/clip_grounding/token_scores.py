@@ -7,7 +7,13 @@ import pandas as pd
 
 from clip_grounding import poster, strict
 from clip_grounding.contenders import Draw, random_map
-from clip_grounding.scores import SCORES, join_maps
+from clip_grounding.scores import (
+    NO_PARTNER,
+    SCORES,
+    add_left_out,
+    join_maps,
+    region_areas,
+)
 from clip_grounding.tokens import TextTokenizer
 
 
@@ -37,9 +43,10 @@ def score_image_to_text(
     DataFrame
         Rows of ``scores.SCORES`` and ``curve``. ``poster_iou`` is null where the published
         evaluation skips the narrative, for its words or its tokens; the strict metrics are
-        null where the phrase lies beyond the context length.
+        null where the phrase lies beyond the context length; both are for ``mismatched`` where
+        no phrase can lend its map.
     """
-    rows = join_maps(relevance, phrases, "narrative", seed)
+    rows, left_out = join_maps(relevance, phrases, "narrative", seed)
     captions = read_captions(phrases, narratives, masks, tokenizer)
     scores = []
     for row in rows.itertuples():
@@ -49,7 +56,8 @@ def score_image_to_text(
             caption.score(row, row.relevance, caption.poster_excluded or too_long)
             | caption.score_strictly(row, row.relevance)
         )
-    return pd.DataFrame(scores, columns=[*SCORES.names, "curve"])
+    scores = pd.DataFrame(scores, columns=[*SCORES.names, "curve"])
+    return add_left_out(scores, left_out, masks)
 
 
 def score_baseline_image_to_text(
@@ -67,7 +75,7 @@ def score_baseline_image_to_text(
     """
     captions = read_captions(phrases, narratives, masks, tokenizer)
     scores = []
-    for row in phrases.assign(prompt="none").itertuples():
+    for row in phrases.assign(prompt="none", **NO_PARTNER).itertuples():
         caption = captions[row.narrative]
         values = np.zeros(len(caption.words), dtype=np.float32)
         if kind == "random":
@@ -125,6 +133,8 @@ class Caption:
             "degenerate": degenerate,
             "poster_excluded": excluded,
             "region_area": self.region_areas[row.phrase],
+            "partner_narrative": row.partner_narrative,
+            "partner_phrase": row.partner_phrase,
         }
 
     def exclude_strictly(self, row) -> str | None:
@@ -152,13 +162,12 @@ def read_captions(
 ) -> dict[int, Caption]:
     """Each narrative that has phrases, tokenised."""
     texts = dict(zip(narratives["narrative"], narratives["text"], strict=True))
-    shares = masks["area"] / (masks["height"] * masks["width"])
-    areas = dict(zip(zip(masks["image_id"], masks["mask"], strict=True), shares, strict=True))
+    areas = region_areas(masks)
     captions = {}
     for narrative, own in phrases.groupby("narrative"):
         text = texts[narrative]
         tokens, words = tokenizer(text), tokenizer.words(text)
-        poster_truths, strict_truths, region_areas = {}, {}, {}
+        poster_truths, strict_truths, own_areas = {}, {}, {}
         for row in own.itertuples():
             poster_truths[row.phrase] = poster.text_truth(
                 words, tokenizer.phrase_words(row.utterance)
@@ -166,7 +175,7 @@ def read_captions(
             strict_truths[row.phrase] = strict.overlapping_tokens(
                 tokens.starts, tokens.ends, row.char_start, row.char_end
             )
-            region_areas[row.phrase] = areas[row.image_id, row.mask]
+            own_areas[row.phrase] = areas[row.image_id, row.mask]
         captions[narrative] = Caption(
             words,
             tokens.starts,
@@ -176,7 +185,7 @@ def read_captions(
             poster_truths,
             strict_truths,
             _shared_tokens(own, strict_truths),
-            region_areas,
+            own_areas,
         )
     return captions
 

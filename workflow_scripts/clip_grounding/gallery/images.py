@@ -6,7 +6,7 @@ import pandas as pd
 from PIL import Image
 from tqdm import tqdm
 
-from clip_grounding.gallery.maps import find_partners, pack_maps
+from clip_grounding.gallery.maps import pack_maps
 from clip_grounding.gallery.pictures import encode_picture
 
 KEY = ["narrative", "phrase"]
@@ -16,7 +16,7 @@ def pack_items(
     items: pd.DataFrame,
     phrases: pd.DataFrame,
     relevance: list[tuple[tuple[str, str, str], pd.DataFrame]],
-    seed: int,
+    partners: dict[tuple, tuple],
 ) -> list[dict]:
     """Pack the maps of all items.
 
@@ -25,11 +25,11 @@ def pack_items(
     items : DataFrame
         See `selection.choose_items`.
     phrases : DataFrame
-        All phrases of the items' images, in the order of ``phrases.parquet``.
+        All phrases of the items' images.
     relevance : list of ((model, attribution, direction), DataFrame)
         All maps of the items' images.
-    seed : int
-        The run's, which chose the mismatched maps.
+    partners : dict of (direction, narrative, phrase) to (narrative, phrase)
+        Whose maps are the mismatched ones, see `index.read_partners`.
 
     Returns
     -------
@@ -41,13 +41,11 @@ def pack_items(
         (contender, table.set_index([*KEY, "prompt"]).sort_index())
         for contender, table in relevance
     ]
-    directions = items["direction"].unique()
-    partners = {name: find_partners(phrases, name, seed) for name in directions}
     masks = phrases.set_index(KEY)["mask"].to_dict()
     packed = []
     for row in items.itertuples():
         key = (row.narrative, row.phrase)
-        partner = partners[row.direction].get(key)
+        partner = partners.get((row.direction, *key))
         pairs = [
             {"model": model, "attribution": attribution} | pack_maps(table, direction, key, partner)
             for (model, attribution, direction), table in tables

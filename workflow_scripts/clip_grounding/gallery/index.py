@@ -30,7 +30,8 @@ def build_index(
     Returns
     -------
     dict
-        ``items``, one dict each; ``captions``, which items name by number; ``contenders``,
+        ``items``, one dict each, with the text of the phrase whose map is the mismatched one as
+        ``partner``, None where there is none; ``captions``, which items name by number; ``contenders``,
         ``metrics``: an item's ``scores`` have a list for each contender, null where it has no
         row, with a value for each metric, null where it is excluded; ``reasons``, ``areas``.
     """
@@ -40,6 +41,8 @@ def build_index(
     sizes = narratives.set_index("narrative")[["height", "width"]]
     captions = {narrative: number for number, narrative in enumerate(items["narrative"].unique())}
     facts = phrases.set_index(KEY)
+    utterances = facts["utterance"].to_dict()
+    partners = read_partners(scores)
     return {
         "contenders": contenders,
         "metrics": METRICS,
@@ -60,6 +63,7 @@ def build_index(
                 "area": round(float(row.region_area), _DIGITS),
                 "areaLevel": row.area_level,
                 "reason": row.reason,
+                "partner": utterances.get(partners.get((row.direction, row.narrative, row.phrase))),
                 "scores": own,
             }
             for row, own, fact in zip(
@@ -70,6 +74,20 @@ def build_index(
             )
         ],
     }
+
+
+def read_partners(scores: pd.DataFrame) -> dict[tuple, tuple]:
+    """Read whose map each phrase's mismatched one is.
+
+    Returns
+    -------
+    dict of (direction, narrative, phrase) to (narrative, phrase)
+        Without those that have none. It is the same for every model and attribution.
+    """
+    borrowed = scores[scores["partner_narrative"] >= 0].drop_duplicates(["direction", *KEY])
+    keys = borrowed[["direction", *KEY]].itertuples(index=False, name=None)
+    partners = borrowed[["partner_narrative", "partner_phrase"]].itertuples(index=False, name=None)
+    return dict(zip(keys, partners, strict=True))
 
 
 def list_contenders(scores: pd.DataFrame) -> list[dict]:

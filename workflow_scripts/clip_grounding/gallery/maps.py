@@ -1,45 +1,13 @@
 """The relevance maps of the gallery's items, as the scores saw them, packed for the page.
 
 What a page needs of a map is where it lies within its own range, so a map is packed to 16 bits
-per patch or token. `mismatched` is another phrase's matched map, chosen as the scores choose it.
+per patch or token. `mismatched` is another phrase's matched map: the one that the scores say was borrowed.
 """
 
 from base64 import b64encode
 
 import numpy as np
 import pandas as pd
-
-from clip_grounding.contenders import choose_mismatched
-
-WITHIN = {"text_to_image": "image_id", "image_to_text": "narrative"}
-"""Whose phrases a mismatched map is borrowed from, by direction, as in `scores`."""
-
-PROMPTS = ("matched", "null", "mismatched")
-KEY = ["narrative", "phrase"]
-
-
-def find_partners(phrases: pd.DataFrame, direction: str, seed: int) -> dict[tuple, tuple]:
-    """Find the phrase whose map is each phrase's mismatched one.
-
-    Parameters
-    ----------
-    phrases : DataFrame
-        All phrases of some images, in the order of ``phrases.parquet``.
-    direction : str
-    seed : int
-        The run's, with which the scores were made.
-
-    Returns
-    -------
-    dict of (narrative, phrase) to (narrative, phrase)
-        Without those that have no partner.
-    """
-    partners = {}
-    for _, own in phrases.groupby(WITHIN[direction]):
-        keys = list(own[KEY].itertuples(index=False, name=None))
-        chosen = choose_mismatched(own, seed)
-        partners |= {key: keys[i] for key, i in zip(keys, chosen, strict=True) if i >= 0}
-    return partners
 
 
 def pack_maps(relevance: pd.DataFrame, direction: str, key: tuple, partner: tuple | None) -> dict:

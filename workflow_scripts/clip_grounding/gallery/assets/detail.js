@@ -19,7 +19,9 @@
     const overview = element("div", { className: "overview" }, picture,
       element("div", {}, isText ? null : Gallery.captionOf(item), scoreTable(item, state.metric),
         element("p", { className: "facts", textContent:
-          `Image ${item.image}, narrative ${item.narrative}, phrase ${item.phrase} of ${index.dataset}` })));
+          `Image ${item.image}, narrative ${item.narrative}, phrase ${item.phrase} of ${index.dataset}` }),
+        item.partner === null ? null : element("p", { className: "facts", dir: "auto", textContent:
+          `Mismatched: the map of “${item.partner}”` })));
     const rows = pairs.map((pair) => {
       const panels = Gallery.panelsOf(item, [pair], PROMPTS);
       return element("section", {},
