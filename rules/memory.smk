@@ -45,7 +45,11 @@ def takes_part(wildcards, dataset):
         return False
     if not {"attribution", "direction"} <= set(wildcards):
         return True
-    contender = [wildcards.get("model", "baseline"), wildcards["attribution"], wildcards["direction"]]
+    contender = [
+        wildcards.get("model", "baseline"),
+        wildcards["attribution"],
+        wildcards["direction"],
+    ]
     return contender in contenders_of(dataset)
 
 

@@ -30,6 +30,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+
 def source_of(dataset, name):
     """The config's entry of a png dataset's file, `url` a list of places."""
     return DATASETS[dataset][name]

@@ -6,7 +6,7 @@ from score_tables import MATCHED, MISMATCHED, RANDOM, phrase_keys, score_table
 
 from clip_grounding.coverage import count_coverage
 from clip_grounding.paired import PROTOCOLS
-from clip_grounding.scores import COLLECTED_SCORES
+from clip_grounding.scores import COLLECTED_SCORES, METRICS
 from clip_grounding.tables import read_table, write_table
 
 KEYS = phrase_keys(12)

@@ -114,6 +114,7 @@ def test_what_no_output_depends_on_changes_nothing(house, what):
 SEEN = {
     "the script": ("score.py", "score(json)", "score(1)"),
     "a constant of the script": ("score.py", "result =", "limit, result = 4,"),
+    "a name of the script given a constant": ("score.py", "result =", "limit = 4\nresult ="),
     "a called function": (HELPERS, "2 * x", "4 * x"),
     "a constant behind a default": (SCORING, "LIMIT = 3", "LIMIT = 4"),
     "a default": (SCORING, "limit=LIMIT", "limit=3"),

@@ -66,9 +66,7 @@ def other(finished, tmp_path_factory):
 
 @pytest.mark.parametrize("disturb", DISTURBANCES, ids=lambda function: function.__name__)
 @pytest.mark.parametrize("name", CHANGES)
-def test_other_settings_are_seen_and_the_same_are_adopted(
-    finished, other, tmp_path, disturb, name
-):
+def test_other_settings_are_seen_and_the_same_are_adopted(finished, other, tmp_path, disturb, name):
     run = copy_run(finished, tmp_path / "run")
     disturb(run, finished)
     change, expected = CHANGES[name]
@@ -101,12 +99,9 @@ def test_weights_that_change_are_seen_without_a_memory(finished, tmp_path):
 
 
 @pytest.mark.parametrize("remembers", [True, False], ids=["remembers", "forgot"])
-@pytest.mark.parametrize(
-    ("source", "target"),
-    [(f"{MAPS}/0001.parquet", f"{MAPS}/0000.parquet"), (f"{SCORES}/0001.parquet", f"{SCORES}/0000.parquet")],
-    ids=["maps", "scores"],
-)  # fmt: skip
-def test_a_shard_in_anothers_place_is_made_again(finished, tmp_path, source, target, remembers):
+@pytest.mark.parametrize("folder", [MAPS, SCORES], ids=["maps", "scores"])
+def test_a_shard_in_anothers_place_is_made_again(finished, tmp_path, folder, remembers):
+    source, target = f"{folder}/0001.parquet", f"{folder}/0000.parquet"
     run = copy_run(finished, tmp_path / "run")
     status = os.stat(run / target)
     shutil.copyfile(run / source, run / target)

@@ -136,7 +136,8 @@ class Module:
         names = [] if self._is_script else _defined_names(statement)
         for name in names:
             self.definitions.setdefault(name, Definition(self, name)).statements.append(statement)
-        if not names and not isinstance(getattr(statement, "value", None), ast.Constant):
+        is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if not names and not is_text:
             self._add_effect(statement)
 
     def _add_effect(self, statement: ast.stmt) -> None:

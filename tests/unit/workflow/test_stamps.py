@@ -110,7 +110,12 @@ def test_a_manifest_stands_for_its_folder():
 
 @pytest.mark.parametrize(
     "change",
-    [{"rule": "other"}, {"spec": settings(seed=1)}, {"code": "beefbeefbeefbeef"}, {"text": "other"}],
+    [
+        {"rule": "other"},
+        {"spec": settings(seed=1)},
+        {"code": "beefbeefbeefbeef"},
+        {"text": "other"},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_whatever_made_a_file_changes_its_identity(change):

@@ -49,7 +49,7 @@ def measure_effects(
     narratives, phrases, masks : DataFrame
         Rows of the shard; of `phrases` those that were drawn.
     read_image : callable
-        File name to uint8 RGB of shape (height, width, 3).
+        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
     seed : int
         Draws controls and mismatched phrases.
     n_controls : int

@@ -23,7 +23,7 @@ from clip_grounding.relevance import Explainer
 UNIMODAL = 0
 """The target of an item that says nothing: the empty text, or a black image."""
 
-ReadImage = Callable[[str], np.ndarray]
+ReadImage = Callable[[str, int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -101,14 +101,14 @@ def each_image_batch(
     narratives, phrases : DataFrame
         Rows of ``narratives.parquet`` and ``phrases.parquet`` of a shard.
     read_image : callable
-        File name to uint8 RGB of shape (height, width, 3).
+        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
     """
     clip = explainer.clip
     texts = explainer.embed_texts(["", *phrases["utterance"]])
-    files = narratives.groupby("image_id")["file_name"].first()
+    images = narratives.groupby("image_id")[["file_name", "height", "width"]].first()
 
     def prepare(image: tuple) -> tuple[np.ndarray, Rectangle]:
-        pixels = read_image(files[image[0]])
+        pixels = read_image(*images.loc[image[0]])
         return explainer.preprocess(pixels), content_rectangle(*pixels.shape[:2], clip.grid)
 
     for batch, prepared in explainer.prepare(_progress(phrases), prepare):
@@ -144,12 +144,12 @@ def each_caption_batch(
     black = np.zeros((2, 2, 3), np.uint8)  # black at every size
     (unimodal,) = explainer.embed_images([explainer.preprocess(black)])
     counts = masks.set_index(["image_id", "mask"])[["height", "width", "counts"]]
-    files = narratives.groupby("image_id")["file_name"].first()
+    images = narratives.groupby("image_id")[["file_name", "height", "width"]].first()
     texts = narratives.set_index("narrative")["text"]
 
     def prepare(image: tuple) -> dict[int, np.ndarray]:
         image_id, own = image
-        pixels, regions = read_image(files[image_id]), {}
+        pixels, regions = read_image(*images.loc[image_id]), {}
         for mask in sorted(set(own["mask"])):
             region = decode_region(*counts.loc[(image_id, mask)])
             regions[mask] = explainer.preprocess(pixels * region[..., None])

@@ -43,7 +43,7 @@ def measure_removal(
     narratives, phrases, masks : DataFrame
         Rows of the shard; of `phrases` those that were drawn.
     read_image : callable
-        File name to uint8 RGB of shape (height, width, 3).
+        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
     rows : DataFrame
         Maps of these phrases, as `maps.join_drawn_maps` gives them.
     seed : int

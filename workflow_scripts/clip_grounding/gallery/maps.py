@@ -1,7 +1,8 @@
 """The relevance maps of the gallery's items, as the scores saw them, packed for the page.
 
 What a page needs of a map is where it lies within its own range, so a map is packed to 16 bits
-per patch or token. `mismatched` is another phrase's matched map: the one that the scores say was borrowed.
+per patch or token. `mismatched` is another phrase's matched map: the one that the scores say was
+borrowed.
 """
 
 from base64 import b64encode

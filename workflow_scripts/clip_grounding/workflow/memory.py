@@ -16,7 +16,6 @@ from clip_grounding.changes import explain_params
 from clip_grounding.errors import InputError
 from clip_grounding.workflow.stamps import Stamps
 
-
 _SHOWN = 20
 """Lines of a message; a setting concerns hundreds of files."""
 
