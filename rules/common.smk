@@ -24,16 +24,16 @@ if os.path.exists(sys.executable):
 REPOSITORY = os.path.dirname(str(workflow.current_basedir))
 sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 
-from clip_grounding import published_files
-from clip_grounding.baselines import BASELINES
-from clip_grounding.config import evaluated_models, explained_directions, validate_config
-from clip_grounding.contracts import method_of
+from clip_grounding.published import files as published_files
+from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.workflow.config import evaluated_models, explained_directions, validate_config
+from clip_grounding.workflow.contracts import method_of
 from clip_grounding.errors import InputError
-from clip_grounding.fingerprint import fingerprint, record_code
-from clip_grounding.places import Layer
-from clip_grounding.published import is_published_dataset, published_mean
-from clip_grounding.settings_files import read_settings
-from clip_grounding.shards import list_shards
+from clip_grounding.workflow.fingerprint import fingerprint, record_code
+from clip_grounding.workflow.places import Layer
+from clip_grounding.published.means import is_published_dataset, published_mean
+from clip_grounding.workflow.settings_files import read_settings
+from clip_grounding.workflow.shards import list_shards
 from snakemake.exceptions import WorkflowError
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from clip_grounding.slurm_reasons import explain_failures
+from clip_grounding.workflow.slurm_reasons import explain_failures
 
 
 onerror:

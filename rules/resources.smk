@@ -1,9 +1,9 @@
-"""What the jobs ask for: time, memory and batch size by clip_grounding.sizing, and the GPU.
+"""What the jobs ask for: time, memory and batch size by clip_grounding.workflow.sizing, and the GPU.
 
 None of it takes part in `spec`: asking for more reruns nothing.
 """
 
-from clip_grounding import sizing
+from clip_grounding.workflow import sizing
 
 
 def uses_gpu(wildcards):

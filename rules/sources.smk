@@ -4,19 +4,19 @@ Nothing here is `ancient`: Snakemake does not run a job whose output is missing 
 wait is a job behind an ancient input.
 """
 
-from clip_grounding.checkpoints import digest_folder, stay_offline
-from clip_grounding.config import is_local_folder
+from clip_grounding.models.checkpoints import digest_folder, stay_offline
+from clip_grounding.workflow.config import is_local_folder
 from clip_grounding.files import drop_dangling_links
-from clip_grounding.folders import describe_folder
+from clip_grounding.datasets.folders import describe_folder
 from clip_grounding.downloads.files import local_path
-from clip_grounding.local_sources import (
+from clip_grounding.workflow.local_sources import (
     check_image_count,
     describe_source,
     follow_file,
     follow_folder,
 )
 from clip_grounding.models.folders import refuse_foreign_manifest
-from clip_grounding.places import first_local
+from clip_grounding.workflow.places import first_local
 
 stay_offline()
 

@@ -1,6 +1,5 @@
 """A small dataset and a model with random weights, made once for the tests that need them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,15 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from plain_attribution import random_clip
+from builders import save_checkpoint
 from pycocotools import mask as coco_mask
 
-from clip_grounding.archives import open_images
-from clip_grounding.index import index_phrases
-from clip_grounding.masks import rasterize_masks
-from clip_grounding.relevance import compute_relevance
+from clip_grounding.datasets.archives import open_images
+from clip_grounding.datasets.index import index_phrases
+from clip_grounding.datasets.masks import rasterize_masks
+from clip_grounding.relevance.job import compute_relevance
 from clip_grounding.scenes.archive import write_dataset
-from clip_grounding.scenes.tokenizer import build_tokenizer, save_tokenizer
 
 torch.set_num_threads(1)  # models this small are faster without the threads' waiting
 
@@ -66,26 +64,6 @@ class Small:
         size = [record["height"], record["width"]]
         region = coco_mask.decode({"size": size, "counts": record["counts"]})
         return pixels * region[..., None], narrative["text"]
-
-
-def save_checkpoint(folder: Path, texts, seed=0, image_size=32) -> Path:
-    """Save a CLIP with random weights whose tokenizer knows the words of `texts`."""
-    tokenizer = build_tokenizer(texts)
-    model = random_clip(
-        seed=seed, vocabulary=tokenizer.get_vocab_size(), image_size=image_size, context=77
-    )
-    model.save_pretrained(folder)
-    save_tokenizer(tokenizer, folder)
-    processor = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": image_size},
-        "crop_size": {"height": image_size, "width": image_size},
-        "resample": 3,
-        "image_mean": [0.5, 0.5, 0.5],
-        "image_std": [0.25, 0.25, 0.25],
-    }
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from clip_grounding.archives import open_images
+from clip_grounding.datasets.archives import open_images
 from clip_grounding.figures.animation import (
     AUTO,
     choose_narrative,

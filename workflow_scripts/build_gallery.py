@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from clip_grounding import __version__
-from clip_grounding.archives import open_images
+from clip_grounding.datasets.archives import open_images
 from clip_grounding.gallery.images import gather_images, pack_items
 from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.page import write_page

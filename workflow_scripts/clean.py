@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from clip_grounding.cleaning import clean_folder
 from clip_grounding.errors import InputError
+from clip_grounding.workflow.cleaning import clean_folder
 
 try:
     left = clean_folder(Path())

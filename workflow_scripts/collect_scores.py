@@ -1,6 +1,6 @@
 """Put the scores of all contenders and shards into one table."""
 
-from clip_grounding.scores import COLLECTED_SCORES
+from clip_grounding.scoring.images import COLLECTED_SCORES
 from clip_grounding.tables import read_contenders
 from clip_grounding.workflow.job import start_job
 

@@ -1,7 +1,7 @@
 """Compare the contenders phrase by phrase: differences with intervals and corrected p-values."""
 
-from clip_grounding.comparisons import compare
 from clip_grounding.files import replacing
+from clip_grounding.statistics.comparisons import compare
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

@@ -1,7 +1,7 @@
 """Compare our poster scores with the published ones, phrase by phrase."""
 
-from clip_grounding.agreement import compare_with_published
 from clip_grounding.files import replacing
+from clip_grounding.published.agreement import compare_with_published
 from clip_grounding.tables import read_table
 from clip_grounding.workflow.job import start_job
 

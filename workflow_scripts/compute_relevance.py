@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from clip_grounding.relevance import compute_relevance
+from clip_grounding.relevance.job import compute_relevance
 from clip_grounding.tables import RELEVANCE, read_shard, read_table
 from clip_grounding.workflow.job import start_job
 

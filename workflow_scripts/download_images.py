@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from clip_grounding.datasets.layout import image_members
 from clip_grounding.downloads.sources import bring_source
-from clip_grounding.layout import image_members
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clip_grounding.checkpoints import fetch_checkpoint
+from clip_grounding.models.checkpoints import fetch_checkpoint
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

@@ -1,6 +1,6 @@
 """Index a dataset: narratives and panoptic segments in, one row per narrative and phrase out."""
 
-from clip_grounding.index import index_phrases
+from clip_grounding.datasets.index import index_phrases
 from clip_grounding.tables import NARRATIVES, PHRASES
 from clip_grounding.workflow.job import start_job
 

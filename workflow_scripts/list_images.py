@@ -1,7 +1,7 @@
 """List a shard's images that lie in a folder: the panoptic archive in, names and digests out."""
 
-from clip_grounding.folders import list_images
-from clip_grounding.layout import image_members
+from clip_grounding.datasets.folders import list_images
+from clip_grounding.datasets.layout import image_members
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

@@ -2,7 +2,7 @@
 
 from clip_grounding.figures.area import average_by_area, draw_area
 from clip_grounding.figures.style import save_figure
-from clip_grounding.paired import CONTENDER, METRICS
+from clip_grounding.statistics.paired import CONTENDER, METRICS
 from clip_grounding.tables import KEYS, read_table
 from clip_grounding.workflow.job import start_job
 

@@ -1,6 +1,6 @@
 """Draw the page of examples: the first shard's tables and images in, some phrases' maps out."""
 
-from clip_grounding.archives import open_images
+from clip_grounding.datasets.archives import open_images
 from clip_grounding.figures.examples import choose_examples, gather_examples
 from clip_grounding.figures.pages import choice_direction, draw_examples
 from clip_grounding.figures.style import save_figure

@@ -1,7 +1,7 @@
 """Rank the models and attributions, and say which are tied: scores in, a table out."""
 
 from clip_grounding.files import replacing
-from clip_grounding.rankings import rank_contenders
+from clip_grounding.statistics.rankings import rank_contenders
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

@@ -1,6 +1,6 @@
 """Rasterise the phrase masks of one shard: panoptic PNGs in, one row per distinct region out."""
 
-from clip_grounding.masks import rasterize_masks
+from clip_grounding.datasets.masks import rasterize_masks
 from clip_grounding.tables import MASKS, read_shard
 from clip_grounding.workflow.job import start_job
 

@@ -1,7 +1,7 @@
 """Read the six published files, running none of their code: one row per score."""
 
-from clip_grounding.published_files import PUBLISHED_SCORES
-from clip_grounding.published_run import read_published_run
+from clip_grounding.published.files import PUBLISHED_SCORES
+from clip_grounding.published.run import read_published_run
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

@@ -1,9 +1,9 @@
 """Work out from the published scores alone what the poster's number hides: table and figure."""
 
-from clip_grounding.figures.reanalysis import draw_scores_by_area
 from clip_grounding.figures.style import save_figure
 from clip_grounding.files import replacing
-from clip_grounding.reanalysis import hollow_table, phrase_table, scores_by_area
+from clip_grounding.published.figure import draw_scores_by_area
+from clip_grounding.published.reanalysis import hollow_table, phrase_table, scores_by_area
 from clip_grounding.tables import read_table
 from clip_grounding.workflow.job import start_job
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from clip_grounding.models.config import read_model_config
-from clip_grounding.scores import SCORES, exclude_wordless, score_baseline_text_to_image
+from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.scoring.captions import score_baseline_image_to_text
+from clip_grounding.scoring.images import SCORES, exclude_wordless, score_baseline_text_to_image
 from clip_grounding.tables import read_shard, read_table
-from clip_grounding.token_scores import score_baseline_image_to_text
-from clip_grounding.tokens import TextTokenizer
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

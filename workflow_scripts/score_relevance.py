@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from clip_grounding.scores import (
+from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.scoring.captions import score_image_to_text
+from clip_grounding.scoring.images import (
     SCORES,
     THRESHOLDS,
     exclude_wordless,
@@ -10,8 +12,6 @@ from clip_grounding.scores import (
     sum_curves,
 )
 from clip_grounding.tables import read_provenance, read_shard, read_table
-from clip_grounding.token_scores import score_image_to_text
-from clip_grounding.tokens import TextTokenizer
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

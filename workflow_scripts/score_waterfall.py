@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.scoring.waterfall import WATERFALL, correct_image_to_text, correct_text_to_image
 from clip_grounding.tables import read_shard, read_table
-from clip_grounding.tokens import TextTokenizer
-from clip_grounding.waterfall import WATERFALL, correct_image_to_text, correct_text_to_image
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

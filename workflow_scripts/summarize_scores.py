@@ -1,9 +1,9 @@
 """Average the scores of every contender, with intervals, and count what they leave out and cost."""
 
-from clip_grounding.costs import add_costs, count_maps, read_costs
-from clip_grounding.coverage import count_coverage
 from clip_grounding.files import replacing
-from clip_grounding.summary import add_published, summarize
+from clip_grounding.statistics.costs import add_costs, count_maps, read_costs
+from clip_grounding.statistics.coverage import count_coverage
+from clip_grounding.statistics.summary import add_published, summarize
 from clip_grounding.tables import read_table
 from clip_grounding.workflow.job import start_job
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from clip_grounding.changes import explain_plan, is_plan
+from clip_grounding.workflow.changes import explain_plan, is_plan
 
 plan = sys.stdin.read()
 if not is_plan(plan):

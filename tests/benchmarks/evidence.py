@@ -23,7 +23,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow_scripts")]
+sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "workflow_scripts")]
 
 from benchmarks.relevance import Bench  # noqa: E402 (needs the path)
 

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "workflow_scripts")]
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "workflow_scripts")]
 
 from galleries import CAPTION, write_gallery  # noqa: E402 (needs the path)
 

@@ -21,7 +21,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow_scripts")]
+sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "workflow_scripts")]
 matplotlib.use("Agg")
 
 from benchmarks.photographs import (  # noqa: E402 (needs the path)
@@ -35,19 +35,19 @@ from benchmarks.photographs import (  # noqa: E402 (needs the path)
 from plain_attribution import plain_relevance  # noqa: E402
 from transformers import CLIPModel  # noqa: E402
 
-from clip_grounding.archives import open_images  # noqa: E402
 from clip_grounding.attribution import load_attribution  # noqa: E402
-from clip_grounding.batches import MemoryFit, make_batches, prepare_batches  # noqa: E402
-from clip_grounding.masks import encode_regions  # noqa: E402
+from clip_grounding.datasets.archives import open_images  # noqa: E402
+from clip_grounding.datasets.masks import encode_regions  # noqa: E402
 from clip_grounding.models.loading import load_model  # noqa: E402
-from clip_grounding.preprocessing import ImagePreprocessor  # noqa: E402
-from clip_grounding.relevance import (  # noqa: E402
+from clip_grounding.models.preprocessing import ImagePreprocessor  # noqa: E402
+from clip_grounding.models.tokenizer import TextTokenizer  # noqa: E402
+from clip_grounding.relevance.batches import MemoryFit, make_batches, prepare_batches  # noqa: E402
+from clip_grounding.relevance.job import (  # noqa: E402
     Explainer,
     image_to_text_relevance,
     text_to_image_relevance,
 )
 from clip_grounding.tables import RELEVANCE, write_table  # noqa: E402
-from clip_grounding.tokens import TextTokenizer  # noqa: E402
 
 SCRIPTS = TESTS.parent / "workflow_scripts"
 
@@ -233,7 +233,7 @@ def measure_memory(folder: Path) -> dict[str, tuple[float, float]]:
     )
     peaks = []
     for n_images in (50, 500):
-        command = [sys.executable, "-c", program, folder, n_images, TESTS, SCRIPTS]
+        command = [sys.executable, "-c", program, folder, n_images, TESTS / "support", SCRIPTS]
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
         peaks.append(int(done.stdout.split()[-1]))
     return {"peak memory, 500 images / 50": (peaks[1] / peaks[0], 1.1)}
@@ -241,7 +241,7 @@ def measure_memory(folder: Path) -> dict[str, tuple[float, float]]:
 
 def run_job(folder: Path, n_images: int) -> None:
     """A text-to-image job as the workflow runs it."""
-    from clip_grounding.relevance import compute_relevance
+    from clip_grounding.relevance.job import compute_relevance
 
     shard = make_shard(folder, n_images)
     frames = compute_relevance(

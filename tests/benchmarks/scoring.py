@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 from pycocotools import mask as coco_mask
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "workflow_scripts")]
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "workflow_scripts")]
 
 from slow_scores import slow_text_to_image  # noqa: E402 (needs the path)
 
-from clip_grounding.scores import score_text_to_image  # noqa: E402
+from clip_grounding.scoring.images import score_text_to_image  # noqa: E402
 
 HEIGHT, WIDTH, PER_IMAGE, SIDE = 480, 640, 10, 7
 

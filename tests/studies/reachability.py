@@ -1,8 +1,8 @@
 """How much of the scripts' fingerprints the scripts cannot reach, measured on byte code.
 
 Python's compiler says which names each function loads; from a script, they are followed through
-the library without a look at `clip_grounding.definitions`. What only an error's words, a message
-or an annotation's evaluation names is loaded too, so that the second list, of what is loaded and
+the library without a look at `clip_grounding.workflow.definitions`. What only an error's words, a
+message or an annotation's evaluation names is loaded too, so that the second list, of what is loaded and
 not in the fingerprint, is to be read: it should hold nothing else. Run as
 
     python tests/studies/reachability.py [SCRIPT ...]
@@ -141,7 +141,7 @@ class House:
 
 def compare(script: Path, house: House) -> tuple[set[str], set[str], set[str]]:
     """Return what a script's fingerprint holds, what of it is out of reach, and what it lacks."""
-    from clip_grounding.fingerprint import describe
+    from clip_grounding.workflow.fingerprint import describe
 
     roots = ()
     if script.stem == "compute_relevance":

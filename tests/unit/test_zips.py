@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clip_grounding.archives import open_images
+from clip_grounding.datasets.archives import open_images
 from clip_grounding.errors import InputError
 from clip_grounding.zips import Archive, DamagedError, describe_remedy, parse_json
 

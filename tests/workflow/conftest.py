@@ -1,7 +1,7 @@
 """One finished run on twelve rendered scenes, shared by the tests that look at it."""
 
 import pytest
-from conftest import save_checkpoint
+from builders import save_checkpoint
 from workflows import Run
 
 from clip_grounding.scenes.archive import write_dataset

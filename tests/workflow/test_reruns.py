@@ -10,10 +10,10 @@ import re
 import shutil
 
 import pytest
-from conftest import save_checkpoint
+from builders import save_checkpoint
 from workflows import ROOT, copy_repository, copy_run, merged
 
-from clip_grounding.changes import explain_plan
+from clip_grounding.workflow.changes import explain_plan
 
 pytestmark = pytest.mark.workflow
 
@@ -40,7 +40,7 @@ def move_function(root):
     (root / LIBRARY / "mentions.py").write_text(f'"""Mentions."""\n\n\n{function}')
     replace_everywhere(
         root,
-        "from clip_grounding.tokens import first_mention",
+        "from clip_grounding.models.tokenizer import first_mention",
         "from clip_grounding import mentions",
     )
     replace_everywhere(root, " = first_mention(", " = mentions.first_mention(")
@@ -52,7 +52,7 @@ def move_file(root):
     package.mkdir()
     (package / "__init__.py").write_text('"""Metrics."""\n')
     (root / LIBRARY / "strict.py").rename(package / "native.py")
-    replace_everywhere(root, "clip_grounding.strict", "clip_grounding.metrics.native")
+    replace_everywhere(root, "clip_grounding.scoring.strict", "clip_grounding.metrics.native")
     replace_everywhere(
         root,
         "from clip_grounding import poster, strict\n",

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from conftest import save_checkpoint
+from builders import save_checkpoint
 from PIL import Image
 
 from clip_grounding.tables import read_provenance

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
-from conftest import save_checkpoint
+from builders import save_checkpoint
 from workflows import Run, copy_run, merged
 
 pytestmark = pytest.mark.workflow

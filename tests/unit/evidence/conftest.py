@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from clip_grounding.batches import MemoryFit
 from clip_grounding.models.loading import load_model
-from clip_grounding.preprocessing import ImagePreprocessor
-from clip_grounding.relevance import Explainer
-from clip_grounding.tokens import TextTokenizer
+from clip_grounding.models.preprocessing import ImagePreprocessor
+from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.relevance.batches import MemoryFit
+from clip_grounding.relevance.job import Explainer
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from toy_model import SumExplainer, blank_image
 
-from clip_grounding.contenders import choose_mismatched
 from clip_grounding.evidence.columns import EFFECTS
 from clip_grounding.evidence.effects import (
     N_CONTROLS,
@@ -20,6 +19,7 @@ from clip_grounding.evidence.effects import (
 from clip_grounding.evidence.items import decode_region
 from clip_grounding.evidence.patches import choose_patches, content_rectangle, region_shares
 from clip_grounding.evidence.sets import unpack_sets
+from clip_grounding.scoring.draws import choose_mismatched
 from clip_grounding.tables import write_table
 
 GRID = (8, 8)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from plain_models import random_clip, random_siglip
 
-from clip_grounding.batches import MemoryFit
 from clip_grounding.evidence.passes import Sequence, embed_sets
 from clip_grounding.evidence.sets import distinct_sets, order_by_size, pack_sets, unpack_sets
 from clip_grounding.models.loading import open_model
+from clip_grounding.relevance.batches import MemoryFit
 
 BOOLS = arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 19)))
 MODELS = {"clip": random_clip, "siglip": random_siglip}

@@ -1,7 +1,7 @@
 """Attribution methods, one module per `kind`: from a tower and targets to relevance rows.
 
 A module ``<kind>.py`` holds two things. ``CONTRACT``, a literal, says what the method can
-explain, which parameters it has, and what it costs (see `clip_grounding.contracts`). The
+explain, which parameters it has, and what it costs (see `clip_grounding.workflow.contracts`). The
 function of the module's name computes the relevance, called as
 
 ``<kind>(clip, tower, inputs, targets, items, **parameters)``

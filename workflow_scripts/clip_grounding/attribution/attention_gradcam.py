@@ -7,7 +7,7 @@ gradient.
 import torch
 from torch import Tensor
 
-from clip_grounding.models.gradients import pool_gradients
+from clip_grounding.attribution._gradients import pool_gradients
 from clip_grounding.models.towers import Clip, Tower
 
 CONTRACT = {

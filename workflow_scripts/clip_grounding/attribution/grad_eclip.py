@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own idiom)
 from torch import Tensor, nn
 
-from clip_grounding.models.gradients import count_layers, scale_to_unit, target_gradients
+from clip_grounding.attribution._gradients import count_layers, scale_to_unit, target_gradients
 from clip_grounding.models.towers import Clip, Tower
 
 CONTRACT = {

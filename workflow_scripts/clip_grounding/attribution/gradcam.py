@@ -7,7 +7,7 @@ of a token is the positive part of its weighted channels' sum (eq. 2).
 import torch
 from torch import Tensor
 
-from clip_grounding.models.gradients import target_gradients
+from clip_grounding.attribution._gradients import target_gradients
 from clip_grounding.models.towers import Clip, Tower
 
 CONTRACT = {

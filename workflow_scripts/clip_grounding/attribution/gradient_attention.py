@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from clip_grounding.models.gradients import count_layers, pool_gradients, target_gradients
+from clip_grounding.attribution._gradients import count_layers, pool_gradients, target_gradients
 from clip_grounding.models.pools import Pooled
 from clip_grounding.models.towers import Clip, Tower
 

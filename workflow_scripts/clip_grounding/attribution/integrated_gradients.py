@@ -8,7 +8,7 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
-from clip_grounding.models.gradients import rounds
+from clip_grounding.attribution._gradients import rounds
 from clip_grounding.models.towers import Clip, Tower
 
 CONTRACT = {

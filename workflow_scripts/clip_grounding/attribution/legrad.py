@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own idiom)
 from torch import Tensor
 
-from clip_grounding.models.gradients import (
+from clip_grounding.attribution._gradients import (
     count_layers,
     pool_gradients,
     scale_to_unit,

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from clip_grounding.contenders import choose_mismatched
 from clip_grounding.evidence.columns import EFFECTS
 from clip_grounding.evidence.items import UNIMODAL, Item, ReadImage, each_batch
 from clip_grounding.evidence.passes import embed_sets
 from clip_grounding.evidence.regions import Region, caption_regions, image_regions
 from clip_grounding.evidence.sets import pack_sets
-from clip_grounding.relevance import Explainer
-from clip_grounding.token_scores import read_captions
+from clip_grounding.relevance.job import Explainer
+from clip_grounding.scoring.captions import read_captions
+from clip_grounding.scoring.draws import choose_mismatched
 
 N_CONTROLS = 20
 

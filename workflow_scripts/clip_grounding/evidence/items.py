@@ -18,7 +18,7 @@ from clip_grounding.evidence.passes import Sequence
 from clip_grounding.evidence.patches import Rectangle, content_rectangle
 from clip_grounding.evidence.words import number_words
 from clip_grounding.models.towers import Tower
-from clip_grounding.relevance import Explainer
+from clip_grounding.relevance.job import Explainer
 
 UNIMODAL = 0
 """The target of an item that says nothing: the empty text, or a black image."""

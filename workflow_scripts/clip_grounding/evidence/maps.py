@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from clip_grounding.contenders import Draw, center_map, random_map
 from clip_grounding.errors import InputError
-from clip_grounding.scores import join_maps
+from clip_grounding.scoring.draws import Draw, center_map, random_map
+from clip_grounding.scoring.images import join_maps
 
 WITHIN = {"text_to_image": "image_id", "image_to_text": "narrative"}
 """What identifies the items of a direction."""

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clip_grounding.batches import MemoryFit
 from clip_grounding.evidence.sets import order_by_size
 from clip_grounding.models.towers import Tower
+from clip_grounding.relevance.batches import MemoryFit
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from clip_grounding.evidence.draws import Draw, item_generator
 from clip_grounding.evidence.items import Item, decode_region
 from clip_grounding.evidence.patches import choose_patches, region_shares, shift_patches
 from clip_grounding.evidence.words import list_runs
-from clip_grounding.token_scores import Caption
+from clip_grounding.scoring.captions import Caption
 
 FEWEST_CONTROLS = 3
 

@@ -17,7 +17,7 @@ from clip_grounding.evidence.items import Item, ReadImage, each_batch
 from clip_grounding.evidence.maps import FEWEST_UNITS, WITHIN, is_constant, unit_values
 from clip_grounding.evidence.passes import embed_sets
 from clip_grounding.evidence.sets import distinct_sets
-from clip_grounding.relevance import Explainer
+from clip_grounding.relevance.job import Explainer
 
 STEPS = 10
 """A tenth of the units is taken out first, nine tenths last."""

@@ -16,7 +16,7 @@ from clip_grounding.evidence.draws import Draw, item_generator
 from clip_grounding.evidence.items import Item, ReadImage, each_batch
 from clip_grounding.evidence.passes import embed_sets
 from clip_grounding.evidence.sets import distinct_sets, pack_sets
-from clip_grounding.relevance import Explainer
+from clip_grounding.relevance.job import Explainer
 
 N_SUBSETS = 256
 

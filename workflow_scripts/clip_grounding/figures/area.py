@@ -20,8 +20,8 @@ from clip_grounding.figures.style import (
     house_style,
     shorten,
 )
-from clip_grounding.paired import METRICS, pair_scores
-from clip_grounding.statistics import cluster_sums, interval, resampled_means
+from clip_grounding.statistics.bootstrap import cluster_sums, interval, resampled_means
+from clip_grounding.statistics.paired import METRICS, pair_scores
 
 EDGES = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
 """Bins of region area, as shares of the image: the first takes in all that is smaller."""

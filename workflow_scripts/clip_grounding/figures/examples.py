@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.regions import decode_region
-from clip_grounding.strict import upsample_to_image
+from clip_grounding.scoring.strict import upsample_to_image
 
 PROMPTS = ("matched", "null")
 KEY = ["narrative", "phrase"]

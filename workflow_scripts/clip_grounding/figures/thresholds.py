@@ -28,7 +28,7 @@ from clip_grounding.figures.style import (
     house_style,
     shorten,
 )
-from clip_grounding.statistics import interval, resampled_means
+from clip_grounding.statistics.bootstrap import interval, resampled_means
 
 _CONTENDER = ["model", "attribution"]
 _SIZE = 7

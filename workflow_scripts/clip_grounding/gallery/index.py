@@ -5,8 +5,8 @@ import pandas as pd
 
 from clip_grounding.figures.selection import name_contenders
 from clip_grounding.gallery.selection import REASONS
-from clip_grounding.scores import METRICS
-from clip_grounding.slices import SLICES
+from clip_grounding.scoring.images import METRICS
+from clip_grounding.statistics.slices import SLICES
 
 KEY = ["narrative", "phrase"]
 ORDER = ["matched", "null", "mismatched", "center", "random", "empty"]
@@ -32,8 +32,8 @@ def build_index(
     dict
         ``items``, one dict each, with the text of the phrase whose map is the mismatched one as
         ``partner``, None where there is none; ``captions``, which items name by number;
-        ``contenders``, ``metrics``: an item's ``scores`` have a list for each contender, null where it has no
-        row, with a value for each metric, null where it is excluded; ``reasons``, ``areas``.
+        ``contenders``, ``metrics``: an item's ``scores`` have a list for each
+        contender, null where it has no row, with a value for each metric, null where it is excluded; ``reasons``, ``areas``.
     """
     contenders = list_contenders(scores)
     values = _group_scores(items, scores, contenders)

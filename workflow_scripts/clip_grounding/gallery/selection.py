@@ -7,7 +7,7 @@ the best, the worst and the most surprising, and spreads the rest over kinds and
 import numpy as np
 import pandas as pd
 
-from clip_grounding.slices import assign_levels
+from clip_grounding.statistics.slices import assign_levels
 
 KEY = ["narrative", "phrase"]
 METRIC = "ap"

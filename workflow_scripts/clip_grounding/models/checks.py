@@ -19,8 +19,8 @@ from transformers import AutoConfig, AutoModel
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_json, read_model_config, read_settings
-from clip_grounding.preprocessing import ImagePreprocessor
-from clip_grounding.tokens import TextTokenizer
+from clip_grounding.models.preprocessing import ImagePreprocessor
+from clip_grounding.models.tokenizer import TextTokenizer
 
 PROBE_TEXTS = ("a star", "there is a red star on the sand, and two dogs in front of the trees")
 

@@ -22,8 +22,8 @@ from clip_grounding.models.checks import (
 from clip_grounding.models.clip import open_clip
 from clip_grounding.models.config import FAMILIES
 from clip_grounding.models.siglip import open_siglip
+from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.models.towers import Clip, with_precision
-from clip_grounding.tokens import TextTokenizer
 
 PROBE_TOLERANCE = 1e-4
 

@@ -1,1 +1,1 @@
-"""What the workflow knows of its files: what a job is given, and what an output was made from."""
+"""What the rules ask while parsing, and what a run says of itself and of its outputs."""

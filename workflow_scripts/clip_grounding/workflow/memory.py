@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from clip_grounding.changes import explain_params
 from clip_grounding.errors import InputError
+from clip_grounding.workflow.changes import explain_params
 from clip_grounding.workflow.stamps import Stamps
 
 _SHOWN = 20

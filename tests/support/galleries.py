@@ -1,0 +1,142 @@
+"""Galleries of invented phrases, maps and scores, for the tests of the page."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from clip_grounding.gallery.images import gather_images, pack_items
+from clip_grounding.gallery.index import build_index, read_partners
+from clip_grounding.gallery.page import write_page
+from clip_grounding.gallery.pictures import describe_look
+from clip_grounding.gallery.selection import choose_items
+from clip_grounding.scoring.images import METRICS
+
+DIRECTIONS = ["text_to_image", "image_to_text"]
+SIZE = (60, 90)
+CAPTION = "a dog and a wide road under the sky ."
+
+
+def invented_tables(captions: list[str], models: list[str], size=SIZE) -> dict:
+    """Tables of one image per caption, whose phrases are its second and fifth word."""
+    generator = np.random.default_rng(0)
+    narratives = pd.DataFrame(
+        {
+            "narrative": range(len(captions)),
+            "image_id": 100 + np.arange(len(captions)),
+            "file_name": [f"{number}.jpg" for number in range(len(captions))],
+            "height": size[0],
+            "width": size[1],
+            "text": captions,
+        }
+    )
+    phrases = pd.DataFrame(
+        [
+            _phrase(row, number, place, narratives.loc[row, "image_id"], captions[row])
+            for row in range(len(captions))
+            for number, place in enumerate((1, 4))
+        ]
+    )
+    masks = pd.DataFrame(
+        [_region(image, mask, size) for image in narratives["image_id"] for mask in (0, 1)]
+    )
+    scores, relevance = [], []
+    for direction in DIRECTIONS:
+        for model in [*models, "baseline"]:
+            prompts = ["none"] if model == "baseline" else ["matched", "null", "mismatched"]
+            attribution = "random" if model == "baseline" else "gradient-attention"
+            for prompt in prompts:
+                own = phrases[["narrative", "phrase", "image_id"]].assign(
+                    direction=direction, model=model, attribution=attribution, prompt=prompt
+                )
+                values = generator.random((len(own), len(METRICS))).round(3)
+                own[METRICS] = values
+                is_borrowed = prompt == "mismatched"  # from the image's other phrase
+                own["partner_narrative"] = own["narrative"] if is_borrowed else -1
+                own["partner_phrase"] = 1 - own["phrase"] if is_borrowed else -1
+                scores.append(own.assign(region_area=np.where(own["phrase"] == 0, 0.125, 0.5)))
+            if model != "baseline":
+                maps = _maps(phrases, direction, captions, generator)
+                relevance.append(((model, attribution, direction), maps))
+    return {
+        "narratives": narratives,
+        "phrases": phrases,
+        "masks": masks,
+        "scores": pd.concat(scores, ignore_index=True),
+        "relevance": relevance,
+    }
+
+
+def write_gallery(
+    folder: Path, captions: list[str], models=("first",), items=1000, read_image=None, size=SIZE
+) -> Path:
+    """Write the gallery of invented tables; gives its page."""
+    tables = invented_tables(captions, list(models), size)
+    facts = [tables[name] for name in ("scores", "phrases", "narratives")]
+    chosen = choose_items(*facts, DIRECTIONS, items, "stratified", 0)
+    about = {"dataset": "invented", "strategy": "stratified", "seed": 0, "workflow": "0"}
+    index = build_index(chosen, *facts) | describe_look() | about
+    packed = pack_items(chosen, tables["phrases"], tables["relevance"], read_partners(facts[0]))
+    read_image = read_image or invented_image
+    images = gather_images(chosen, packed, tables["narratives"], tables["masks"], read_image)
+    write_page(folder / "index.html", folder / "files", index, images)
+    return folder / "index.html"
+
+
+def invented_image(file_name: str, height: int, width: int) -> Image.Image:
+    """A gradient in a colour of its own."""
+    hue = int(file_name.removesuffix(".jpg")) * 37 % 256
+    ramp = np.linspace(0, 255, width, dtype=np.uint8)[None].repeat(height, axis=0)
+    return Image.fromarray(np.stack([ramp, np.full_like(ramp, hue), ramp[:, ::-1]], axis=-1))
+
+
+def _phrase(narrative: int, number: int, place: int, image_id: int, text: str) -> dict:
+    words = text.split(" ")
+    start = sum(len(word) + 1 for word in words[:place])
+    return {
+        "narrative": narrative,
+        "phrase": number,
+        "image_id": image_id,
+        "utterance": words[place],
+        "char_start": start,
+        "char_end": start + len(words[place]),
+        "segment_ids": [number],
+        "categories": [["dog", "road"][number]],
+        "is_thing": number == 0,
+        "is_plural": False,
+        "mask": number,
+    }
+
+
+def _region(image_id: int, mask: int, size: tuple[int, int]) -> dict:
+    height, width = size
+    region = np.zeros(size, np.uint8, order="F")
+    if mask == 0:
+        region[height // 4 : height // 2, width // 9 : 5 * width // 9] = 1
+    else:
+        region[height // 2 :] = 1
+    counts = coco_mask.encode(region)["counts"]
+    return {
+        "image_id": image_id,
+        "mask": mask,
+        "height": height,
+        "width": width,
+        "counts": counts,
+    }
+
+
+def _maps(phrases, direction: str, captions: list[str], generator) -> pd.DataFrame:
+    rows = []
+    for key in phrases[["narrative", "phrase", "image_id"]].to_dict("records"):
+        ends = np.cumsum([len(word) + 1 for word in captions[key["narrative"]].split(" ")]) - 1
+        starts = np.array([0, *(ends[:-1] + 1)])
+        for prompt in ("matched", "null"):
+            if direction == "text_to_image":
+                own = {"grid_height": 7, "grid_width": 7, "relevance": generator.random(49)}
+            else:
+                own = {"token_starts": starts, "token_ends": ends}
+                own["relevance"] = generator.random(len(ends))
+            rows.append({**key, "prompt": prompt, **own})
+    return pd.DataFrame(rows)

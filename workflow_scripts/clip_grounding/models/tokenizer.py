@@ -1,0 +1,243 @@
+"""A model's tokens of a text and where they stand in it, without the cost of importing torch."""
+
+import json
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, processors
+
+from clip_grounding.errors import InputError
+from clip_grounding.models.config import read_model_config
+from clip_grounding.models.mending import mend_text
+
+_SPACE = "▁"  # as which sentencepiece writes a space
+_WORD_END = "</w>"  # by which the byte pairs of CLIP's own tokenizer are known
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens of one text, specials included.
+
+    Attributes
+    ----------
+    ids : ndarray, shape (n_tokens,)
+        The word tokens between the specials of the model's family, not padded.
+    starts, ends : ndarray, shape (n_words,)
+        Character span of each word token in the text. The spaces between words belong to none; a
+        token that stands for a space alone has an empty span.
+    complete : bool
+        False where the text did not fit the context length and was cut.
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    complete: bool
+
+
+class TextTokenizer:
+    """The tokenizer of a checkpoint folder.
+
+    CLIP puts a text between two specials, and pads to the longest text of a batch with the
+    end-of-text that its causal mask hides. SigLIP puts one behind it, and always pads to its
+    context length.
+
+    A text is read as characters alone: one that spells a special token is not that token. For the
+    byte pairs of CLIP a text is mended first, see `mending`; spans are those of the text as it was.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds ``tokenizer.json`` and ``config.json``; for SigLIP also ``tokenizer_config.json``.
+
+    Attributes
+    ----------
+    context_length : int
+        Tokens of the longest text, specials included.
+    end_of_text, padding : int
+        Ids.
+
+    Raises
+    ------
+    InputError
+        A file is missing or unreadable, or of a tokenizer that the model cannot have.
+    """
+
+    def __init__(self, folder: str | Path):
+        folder = Path(folder)
+        config = read_model_config(folder)
+        self.context_length = config.context_length
+        path = folder / "tokenizer.json"
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises bare Exception for a damaged or absent file
+            raise InputError(
+                f"{path}: no readable tokenizer ({error}): fetch the checkpoint again"
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True
+        model = self._tokenizer.model
+        self._mends = isinstance(model, models.BPE) and model.end_of_word_suffix == _WORD_END
+        self._first = 1 if config.family == "clip" else 0
+        self._padded_length, self._unread = 0, string.whitespace
+        if config.family == "siglip":
+            self.padding, self._unread = _prepare_siglip(self._tokenizer, folder)
+            self._padded_length = self.context_length
+        specials = self._tokenizer.encode("").ids
+        if len(specials) != self._first + 1:
+            raise InputError(
+                f"{path}: reads the empty text as {len(specials)} tokens, but a CLIP's tokenizer"
+                " puts a text between two (`post_processor`): save it again with transformers'"
+                " CLIPTokenizer"
+            )
+        self.end_of_text = specials[-1]
+        if config.family == "clip":
+            self.padding = self.end_of_text
+
+    def count(self, text: str) -> int:
+        """Count the tokens of `text`, specials included, however many they are."""
+        return len(self._encode(text)[0].ids)
+
+    def words(self, text: str) -> list[str]:
+        """Give the word tokens of `text`, uncut, without specials and without marks of spaces."""
+        encoding, *_ = self._encode(text)
+        return [token.strip(_SPACE) for token in encoding.tokens[self._first : -1]]
+
+    def phrase_words(self, phrase: str) -> list[str]:
+        """Give the word tokens that `phrase` has inside a text.
+
+        After a space: SigLIP 2 reads a word in another way where no space is before it.
+        """
+        return self.words(f" {phrase}")
+
+    def __call__(self, text: str) -> Tokens:
+        """Tokenise `text`, cut to the context length with its end-of-text kept."""
+        encoding, mended, starts, ends = self._encode(text)
+        ids = np.array(encoding.ids, dtype=np.int64)
+        complete = len(ids) <= self.context_length
+        if not complete:
+            ids = np.concatenate([ids[: self.context_length - 1], ids[-1:]])
+        words = slice(self._first, len(ids) - 1)
+        spans = [
+            self._span(mended, token, *offsets)
+            for token, offsets in zip(encoding.tokens[words], encoding.offsets[words], strict=True)
+        ]
+        spans = np.array([(starts[start], ends[end]) for start, end in spans], dtype=np.int32)
+        return Tokens(ids, *spans.reshape(-1, 2).T, complete)
+
+    def _encode(self, text: str) -> tuple[Encoding, str, np.ndarray, np.ndarray]:
+        """Encode a text as the model reads it.
+
+        Returns
+        -------
+        encoding : Encoding
+        mended : str
+            What its offsets are of.
+        starts, ends : ndarray of int, shape (len(mended) + 1,)
+            Where in `text` a span of `mended` starts or ends.
+        """
+        mended, starts = text, np.arange(len(text) + 1)
+        ends = starts
+        if self._mends:
+            mended, first, last = mend_text(text)
+            starts, ends = np.append(first, len(text)), np.insert(last, 0, 0)
+        encoding = self._tokenizer.encode(mended)
+        if {self.end_of_text, self.padding} & set(encoding.ids[self._first : -1]):
+            raise InputError(
+                f"the text {text!r} has characters that the model's tokenizer reads as the end of a"
+                " text or as padding: take them out of the narrative"
+            )
+        return encoding, mended, starts, ends
+
+    def _span(self, text: str, token: str, start: int, end: int) -> tuple[int, int]:
+        """Leave out what sentencepiece counts to a token beside what the token reads."""
+        if not token.strip(_SPACE):
+            return start, start
+        while start < end and text[start] in self._unread:
+            start += 1
+        while start < end and text[end - 1] in self._unread:
+            end -= 1
+        return start, end
+
+    def pad(self, texts: list[np.ndarray]) -> np.ndarray:
+        """Put the ids of texts into one array, (n_texts, n_tokens), padded on the right."""
+        length = max(self._padded_length, *map(len, texts))
+        padded = np.full((len(texts), length), self.padding, dtype=np.int64)
+        for row, ids in zip(padded, texts, strict=True):
+            row[: len(ids)] = ids
+        return padded
+
+
+def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> tuple[int, str]:
+    """Make a tokenizer read texts as SigLIP was trained to.
+
+    SigLIP lower-cases, and its first version drops punctuation. transformers does both in code
+    of its own, which ``tokenizer.json`` need not repeat.
+
+    Returns
+    -------
+    padding : int
+        Its id.
+    unread : str
+        Characters between words, of which no token is made.
+    """
+    path = folder / "tokenizer_config.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        end, padding = (_content(settings[f"{name}_token"]) for name in ("eos", "pad"))
+        if settings.get("padding_side", "right") != "right":
+            raise ValueError("padding_side is left, but SigLIP is trained with padding behind")
+        ids = [tokenizer.token_to_id(token) for token in (end, padding)]
+        if None in ids:
+            raise ValueError(f"tokenizer.json has no {end} or no {padding}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: not the settings of a SigLIP tokenizer, with eos_token, pad_token and"
+            f" padding_side: right ({error!r}): fetch the checkpoint again, or correct the file"
+        ) from error
+    steps, unread = [normalizers.Lowercase()], string.whitespace
+    if settings.get("tokenizer_class", "").startswith("SiglipTokenizer"):
+        unread += string.punctuation
+        punctuation = "".join(f"\\{character}" for character in string.punctuation)
+        steps += [
+            normalizers.Replace(Regex(f"[{punctuation}]"), ""),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
+        ]
+    if tokenizer.normalizer is not None:
+        steps.append(tokenizer.normalizer)
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {end}", pair=f"$A {end} $B {end}", special_tokens=[(end, ids[0])]
+    )
+    return ids[1], unread
+
+
+def _content(token: str | dict) -> str:
+    """Give a special token's text, which transformers writes as such or with its options."""
+    return token["content"] if isinstance(token, dict) else token
+
+
+def first_mention(words: list[str], phrase_words: list[str]) -> tuple[int, int]:
+    """Find the token span that the published evaluation takes for a phrase of a caption.
+
+    It runs from the first place in the caption of the phrase's first token to the first
+    place of the phrase's last token, so a repeated word points at its first mention and
+    the span may be empty (start ≥ stop).
+
+    Parameters
+    ----------
+    words, phrase_words : list of str
+        Word tokens of the caption and of the phrase.
+
+    Returns
+    -------
+    start, stop : int
+        Half-open span over `words`.
+    """
+    if not phrase_words or phrase_words[0] not in words or phrase_words[-1] not in words:
+        return 0, 0
+    return words.index(phrase_words[0]), words.index(phrase_words[-1]) + 1

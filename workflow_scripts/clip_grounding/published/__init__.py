@@ -1,0 +1,1 @@
+"""What the poster's authors published, phrase by phrase, and what it shows."""

@@ -1,0 +1,38 @@
+"""The poster's published means, and the one experiment that they belong to."""
+
+from clip_grounding.workflow.contracts import method_of
+
+PUBLISHED_MEANS = {
+    "text_to_image": {"random": 0.276348, "null": 0.431021, "matched": 0.491743},
+    "image_to_text": {"random": 0.255715, "null": 0.456981, "matched": 0.509899},
+}
+"""Poster score by direction and contender (Bagad, de Goede, Hilders 2022, per-phrase files)."""
+
+_DATASET = {"kind": "png", "split": "val2017", "image_count": 5000}
+_CHECKPOINT = "openai/clip-vit-base-patch32"
+_ATTRIBUTION = {"kind": "gradient_attention", "layers": "last"}
+
+
+def is_published_dataset(dataset: dict, max_images: int | None) -> bool:
+    """Say whether the validated dataset settings name all of PNG val2017."""
+    complete = max_images is None or max_images >= _DATASET["image_count"]
+    return complete and all(dataset.get(key) == value for key, value in _DATASET.items())
+
+
+def published_mean(direction: str, prompt: str, attribution: dict, model: dict) -> float | None:
+    """Give the published mean of a contender on PNG val2017, or None where there is none.
+
+    Parameters
+    ----------
+    direction : str
+    prompt : str
+        ``matched``, ``null``, or the name of a baseline.
+    attribution, model : dict
+        Their validated settings; empty for a baseline.
+    """
+    is_poster = prompt == "random" or (
+        attribution
+        and method_of(attribution) == _ATTRIBUTION
+        and model.get("checkpoint") == _CHECKPOINT
+    )
+    return PUBLISHED_MEANS[direction].get(prompt) if is_poster else None

@@ -1,0 +1,351 @@
+"""Per-phrase scores of one shard under both protocols, for models and baselines.
+
+A contender's maps are binarised or ranked once and scored against every region that they
+are compared with: the phrase's own for ``matched`` and ``null``, a disjoint one for
+``mismatched``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from clip_grounding.errors import InputError
+from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.regions import decode_region
+from clip_grounding.scoring import poster, strict
+from clip_grounding.scoring.draws import Draw, center_map, choose_partners, random_map
+from clip_grounding.tables import KEYS, VOID_MASK
+
+METRICS = ["poster_iou", *strict.METRICS]
+"""The score columns: the poster's, then the strict protocol's."""
+
+_COLUMNS = [
+    ("prompt", pa.string()),
+    *((metric, pa.float32()) for metric in METRICS),
+    ("region_area", pa.float32()),
+    ("degenerate", pa.bool_()),
+    ("poster_excluded", pa.string()),
+    ("strict_excluded", pa.string()),
+    ("partner_narrative", pa.int32()),
+    ("partner_phrase", pa.int32()),
+]
+SCORES = pa.schema([*KEYS, *_COLUMNS])
+COLLECTED_SCORES = pa.schema(
+    [*KEYS, *((name, pa.string()) for name in ("direction", "model", "attribution")), *_COLUMNS]
+)
+"""The scores of all contenders in one table, ``scores.parquet``."""
+
+NO_PARTNER = {"partner_narrative": -1, "partner_phrase": -1}
+"""The partner of a map that is the phrase's own."""
+
+THRESHOLDS = pa.schema(
+    [
+        ("image_id", pa.int64()),
+        ("prompt", pa.string()),
+        ("level", pa.float32()),
+        ("iou_sum", pa.float64()),
+        ("n_phrases", pa.int32()),
+    ]
+)
+"""Foreground IoU by threshold, summed over the phrases of an image."""
+
+
+def score_text_to_image(
+    relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame, seed: int
+) -> pd.DataFrame:
+    """Score the text-to-image relevance maps of a shard.
+
+    Parameters
+    ----------
+    relevance : DataFrame
+        Rows of ``tables.RELEVANCE["text_to_image"]``.
+    phrases, masks : DataFrame
+        The shard's phrases and regions.
+    seed : int
+        Draws the mismatched phrases.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `SCORES`, and the column ``curve``, see `sum_curves`.
+
+    Raises
+    ------
+    InputError
+        Relevance that is not finite.
+    """
+    rows, left_out = join_maps(relevance, phrases, "image_id", seed)
+    scores = _ImageScores(rows, masks)
+    maps = rows["relevance"].to_numpy()
+    shapes = rows[["grid_height", "grid_width"]].to_numpy()
+    for regions, positions in scores.images():
+        # Phrases of one text, and all null prompts of an image, share a map.
+        _, first, index = np.unique(
+            [values.tobytes() for values in maps[positions]],
+            return_index=True,
+            return_inverse=True,
+        )
+        grids = np.stack(maps[positions[first]]).reshape(-1, *shapes[positions[0]])
+        foregrounds, degenerate = poster.relevance_foreground(grids)
+        scores.add(regions, positions, foregrounds, grids, index, degenerate[index])
+    return add_left_out(scores.frame(), left_out, masks)
+
+
+def score_baseline_text_to_image(
+    kind: str, phrases: pd.DataFrame, masks: pd.DataFrame, grid: tuple[int, int], seed: int
+) -> pd.DataFrame:
+    """Score a baseline on regions: ``random``, ``empty`` or ``center``.
+
+    ``random`` is drawn per pixel for the poster's score and per cell of `grid`, the
+    resolution of the models' maps, for the strict ones.
+    """
+    rows = phrases.assign(prompt="none", **NO_PARTNER)
+    scores = _ImageScores(rows, masks)
+    keys = rows[["narrative", "phrase"]].to_numpy()
+    for regions, positions in scores.images():
+        index = np.zeros(len(positions), dtype=int)
+        if kind == "random":
+            index = np.arange(len(positions))
+            own = keys[positions]
+            noise = [random_map(poster.SIZE**2, seed, *key, Draw.PIXELS) for key in own]
+            foregrounds = poster.binarize(np.stack(noise))
+            grids = np.stack([random_map(grid, seed, *key, Draw.CELLS) for key in own])
+        else:
+            grids = (center_map(*grid) if kind == "center" else np.zeros(grid, np.float32))[None]
+            foregrounds, _ = poster.relevance_foreground(grids)
+        scores.add(regions, positions, foregrounds, grids, index, kind == "empty")
+    return scores.frame()
+
+
+def exclude_wordless(
+    scores: pd.DataFrame, phrases: pd.DataFrame, tokenizer: TextTokenizer
+) -> pd.DataFrame:
+    """Take the strict text-to-image scores from phrases of which a model reads no word.
+
+    Their prompt is the empty text: what a map says of it is nothing that the phrase asks for.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `SCORES`, and the column ``curve``.
+    phrases : DataFrame
+        The shard's.
+    tokenizer : TextTokenizer
+        The model's.
+    """
+    texts = {text: not tokenizer.words(text) for text in phrases["utterance"].unique()}
+    wordless = phrases.loc[phrases["utterance"].map(texts).astype(bool), ["narrative", "phrase"]]
+    rows = pd.MultiIndex.from_frame(scores[["narrative", "phrase"]]).isin(
+        pd.MultiIndex.from_frame(wordless)
+    )
+    scores = scores.copy()
+    scores.loc[rows, list(strict.METRICS)] = np.nan
+    scores["strict_excluded"] = np.where(rows, "no_tokens", None)
+    return scores
+
+
+class _ImageScores:
+    """Scores of rows that have a region, filled in image by image."""
+
+    def __init__(self, rows: pd.DataFrame, masks: pd.DataFrame):
+        self._rows, self._masks = rows, masks
+        self._regions = rows["mask"].to_numpy()
+        self._columns = {
+            name: np.empty(len(rows)) for name in [*METRICS, "region_area", "degenerate"]
+        }
+        self._columns["curve"] = np.empty((len(rows), len(strict.LEVELS)))
+
+    def images(self) -> Iterator[tuple["_Regions", np.ndarray]]:
+        """Each image's regions, and the positions of its rows."""
+        masks_of = dict(iter(self._masks.groupby("image_id")))
+        for image_id, positions in self._rows.groupby("image_id").indices.items():
+            yield _read_regions(masks_of[image_id]), positions
+
+    def add(self, regions, positions, foregrounds, grids, index, degenerate) -> None:
+        """Score the rows at `positions`: row i has foreground and grid `index[i]`."""
+        own = self._regions[positions]
+        values = regions.strict_scores(grids, index, own)
+        values["poster_iou"] = regions.poster_scores(foregrounds, index, own)
+        values["degenerate"] = degenerate
+        for name, column in self._columns.items():
+            column[positions] = values[name]
+
+    def frame(self) -> pd.DataFrame:
+        """All rows, with their scores."""
+        columns = {name: values for name, values in self._columns.items() if values.ndim == 1}
+        return self._rows[["narrative", "phrase", "image_id", "prompt", *NO_PARTNER]].assign(
+            **{**columns, "degenerate": columns["degenerate"] > 0},
+            curve=list(self._columns["curve"]),
+            poster_excluded=None,
+            strict_excluded=None,
+        )
+
+
+@dataclass(frozen=True)
+class _Regions:
+    """The regions of one image, as both protocols compare maps with them."""
+
+    height: int
+    width: int
+    pixels: dict[int, np.ndarray]  # mask -> flat positions at native size
+    void: np.ndarray  # flat positions
+    truths: dict[int, np.ndarray]  # mask -> the poster's 224 x 224 truth, packed to words
+
+    def poster_scores(self, foregrounds: np.ndarray, index: np.ndarray, masks) -> np.ndarray:
+        """Score foreground `index[i]` against region `masks[i]`."""
+        predicted = _pack(foregrounds)[index]
+        truth = np.stack([self.truths[mask] for mask in masks])
+        both, n_predicted, n_truth = (
+            np.bitwise_count(words).sum(axis=1, dtype=np.int64)
+            for words in (predicted & truth, predicted, truth)
+        )
+        return poster.iou_of_counts(both, n_predicted, n_truth, poster.SIZE**2)
+
+    def strict_scores(self, grids: np.ndarray, index: np.ndarray, masks) -> dict[str, np.ndarray]:
+        """Score map `index[i]` against region `masks[i]`, and the region's share of the image."""
+        scores = {metric: np.empty(len(index)) for metric in strict.METRICS}
+        scores["curve"] = np.empty((len(index), len(strict.LEVELS)))
+        for i, grid in enumerate(grids):
+            rows = np.flatnonzero(index == i)
+            distinct, inverse = np.unique(masks[rows], return_inverse=True)
+            ranked = strict.rank_map(
+                strict.upsample_to_image(grid, self.height, self.width), self.void
+            )
+            own = strict.score_regions(ranked, [self.pixels[mask] for mask in distinct])
+            for metric, values in own.items():
+                scores[metric][rows] = values[inverse]
+        size = self.height * self.width
+        return {**scores, "region_area": np.array([len(self.pixels[m]) / size for m in masks])}
+
+
+def _read_regions(masks: pd.DataFrame) -> _Regions:
+    """Decode one image's rows of the masks table."""
+    pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
+    for row in masks.itertuples():
+        size = row.height, row.width
+        region = decode_region(*size, row.counts, f"image {row.image_id}, mask {row.mask}")
+        if row.mask == VOID_MASK:
+            void = np.flatnonzero(region)
+            continue
+        pixels[row.mask] = np.flatnonzero(region)
+        truths[row.mask] = _pack(poster.region_truth(region).reshape(1, -1))[0]
+    return _Regions(*size, pixels, void, truths)
+
+
+def _pack(masks: np.ndarray) -> np.ndarray:
+    """Pack rows of bool to 64-bit words, whose bits count fast; their length is a multiple."""
+    return np.packbits(masks, axis=1).view(np.uint64)
+
+
+def join_maps(
+    relevance: pd.DataFrame, phrases: pd.DataFrame, within: str, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Join phrases with their maps, and with another phrase's, see `contenders.choose_partners`.
+
+    Parameters
+    ----------
+    relevance, phrases : DataFrame
+        Of a shard.
+    within : {"image_id", "narrative"}
+        Whose phrases a map may be borrowed from.
+    seed : int
+
+    Returns
+    -------
+    rows : DataFrame
+        The columns of both, partner_narrative and partner_phrase; the borrowed maps' rows have
+        the prompt ``mismatched``.
+    left_out : DataFrame
+        The phrases without a partner, and the column ``reason``.
+    """
+    _refuse_unfinite(relevance)
+    phrases = phrases.reset_index(drop=True)
+    rows = phrases.merge(relevance, on=["narrative", "phrase", "image_id"], validate="one_to_many")
+    partners, reasons = np.full(len(phrases), -1), np.full(len(phrases), None, dtype=object)
+    for positions in phrases.groupby(within).indices.values():
+        chosen, reasons[positions] = choose_partners(phrases.iloc[positions], seed)
+        partners[positions] = np.where(chosen < 0, -1, positions[chosen])
+    has_partner = partners >= 0
+    own = phrases[has_partner].reset_index(drop=True)
+    matched = rows[rows["prompt"] == "matched"]  # in the order of the phrases
+    borrowed = matched.iloc[partners[has_partner]].reset_index(drop=True)
+    mismatched = pd.concat([own, borrowed.drop(columns=phrases.columns)], axis=1).assign(
+        prompt="mismatched",
+        partner_narrative=borrowed["narrative"],
+        partner_phrase=borrowed["phrase"],
+    )
+    joined = pd.concat([rows.assign(**NO_PARTNER), mismatched], ignore_index=True)
+    return joined, phrases.assign(reason=reasons)[~has_partner]
+
+
+def add_left_out(scores: pd.DataFrame, left_out: pd.DataFrame, masks: pd.DataFrame) -> pd.DataFrame:
+    """Add a ``mismatched`` row without scores for each phrase without a partner.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `SCORES` and ``curve``.
+    left_out : DataFrame
+        See `join_maps`.
+    masks : DataFrame
+        The shard's regions.
+    """
+    if left_out.empty:
+        return scores
+    areas = region_areas(masks)
+    rows = left_out[["narrative", "phrase", "image_id"]].assign(
+        prompt="mismatched",
+        **dict.fromkeys([*METRICS, "curve"], np.nan),
+        region_area=[areas[row.image_id, row.mask] for row in left_out.itertuples()],
+        degenerate=False,
+        poster_excluded=left_out["reason"],
+        strict_excluded=left_out["reason"],
+        **NO_PARTNER,
+    )
+    return pd.concat([scores, rows.astype({"curve": object})], ignore_index=True)
+
+
+def region_areas(masks: pd.DataFrame) -> dict[tuple[int, int], float]:
+    """Each region's share of its image, by image and mask."""
+    shares = masks["area"] / (masks["height"] * masks["width"])
+    return dict(zip(zip(masks["image_id"], masks["mask"], strict=True), shares, strict=True))
+
+
+def _refuse_unfinite(relevance: pd.DataFrame) -> None:
+    """Refuse relevance that is not a number: a broken model must not score at all."""
+    values = relevance["relevance"].to_list()
+    if values and np.isfinite(np.concatenate(values)).all():
+        return
+    for row in relevance.itertuples():
+        if not np.isfinite(row.relevance).all():
+            raise InputError(
+                f"relevance of narrative {row.narrative}, phrase {row.phrase} ({row.prompt}) holds "
+                "values that are not finite: the model's weights or its precision are at fault"
+            )
+
+
+def sum_curves(scores: pd.DataFrame) -> pd.DataFrame:
+    """Sum the threshold curves of each image's phrases; rows of `THRESHOLDS`.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `SCORES` and the column ``curve``: IoU at each of ``strict.LEVELS``.
+    """
+    scored = scores[scores["strict_excluded"].isna()]
+    rows = [
+        pd.DataFrame(
+            {
+                "image_id": image_id,
+                "prompt": prompt,
+                "level": strict.LEVELS,
+                "iou_sum": np.sum(own.to_list(), axis=0),
+                "n_phrases": len(own),
+            }
+        )
+        for (image_id, prompt), own in scored.groupby(["image_id", "prompt"])["curve"]
+    ]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=THRESHOLDS.names)

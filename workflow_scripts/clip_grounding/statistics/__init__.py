@@ -1,0 +1,1 @@
+"""From scores to means, intervals, differences and rankings, with images as clusters."""

@@ -1,0 +1,154 @@
+"""Paired differences: does the phrase steer the map, does the map beat one that looks at nothing?
+
+A contender's differences from the references are taken phrase by phrase and tested by image.
+"""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from clip_grounding.statistics.bootstrap import (
+    cluster_sums,
+    interval,
+    resampled_means,
+    sign_flip_tests,
+)
+from clip_grounding.statistics.paired import METRICS, PairedScores, each_direction, pair_scores
+
+COMPARED = {"poster_iou": "poster", "ap": "strict", "iou": "strict"}
+"""The metrics that are compared, with their protocols."""
+
+COLUMNS = [
+    "protocol",
+    "direction",
+    "metric",
+    "model",
+    "attribution",
+    "contender",
+    "reference_model",
+    "reference_attribution",
+    "reference",
+    "n_phrases",
+    "n_images",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_adjusted",
+]
+
+_BLOCK = 256  # pairs whose differences of every phrase are in memory at once
+
+
+def compare(
+    scores: pd.DataFrame | str | Path, resamples: int, confidence: float, seed: int
+) -> pd.DataFrame:
+    """Differences of means on shared phrases, with intervals and corrected p-values.
+
+    Parameters
+    ----------
+    scores : DataFrame, str or Path
+        Rows of ``scores.parquet``, or the file.
+    resamples : int
+        Resamples of the bootstrap, and sign flips of the test.
+    confidence, seed
+        Of the intervals; of both.
+
+    Returns
+    -------
+    DataFrame
+        The columns `COLUMNS`: the mean over phrases of contender − reference, its percentile
+        interval from resampling images, its two-sided p-value from flipping images' signs, and
+        that value corrected over all comparisons of the same protocol, direction and metric
+        (see `statistics.sign_flip_tests`). A pair without a shared phrase has no row.
+    """
+    tables = []
+    for direction, own in each_direction(scores):
+        paired = pair_scores(own)
+        pairs = pair_contenders(paired.contenders)
+        for metric, protocol in COMPARED.items():
+            sums, counts = sum_differences(paired, metric, pairs)
+            known = counts.any(axis=0)
+            names = [
+                (protocol, direction, metric, *contender, *reference)
+                for contender, reference in pairs
+            ]
+            table = pd.DataFrame(names, columns=COLUMNS[:9])[known]
+            tables.append(
+                _test(table, sums[:, known], counts[:, known], resamples, confidence, seed)
+            )
+    comparisons = pd.concat(tables, ignore_index=True)
+    return comparisons.sort_values(
+        ["protocol", "direction", "metric"], kind="stable", ignore_index=True
+    )
+
+
+def sum_differences(
+    paired: PairedScores, metric: str, pairs: list[tuple]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum each image's differences of one metric, and count them: see `statistics.cluster_sums`.
+
+    Parameters
+    ----------
+    paired : PairedScores
+    metric : str
+    pairs : list of (contender, reference)
+
+    Returns
+    -------
+    sums, counts : ndarray of float64, shape (n_images, n_pairs)
+    """
+    values = paired.values[:, :, METRICS.index(metric)].astype(np.float64)
+    places = {contender: place for place, contender in enumerate(paired.contenders)}
+    first, second = (np.array([places[pair[side]] for pair in pairs], int) for side in (0, 1))
+    images = paired.phrases["image"].to_numpy()
+    sums, counts = np.zeros((2, paired.n_images, len(pairs)))
+    for start in range(0, len(pairs), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        differences = values[:, first[part]] - values[:, second[part]]
+        sums[:, part], counts[:, part] = cluster_sums(differences, images, paired.n_images)
+    return sums, counts
+
+
+def _test(
+    table: pd.DataFrame,
+    sums: np.ndarray,
+    counts: np.ndarray,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> pd.DataFrame:
+    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+    p_values, adjusted = sign_flip_tests(sums, resamples, seed)
+    return table.assign(
+        n_phrases=counts.sum(axis=0).astype(np.int64),
+        n_images=np.count_nonzero(counts, axis=0),
+        difference=sums.sum(axis=0) / counts.sum(axis=0),
+        ci_low=low,
+        ci_high=high,
+        p_value=p_values,
+        p_adjusted=adjusted,
+    )
+
+
+def pair_contenders(contenders: list[tuple[str, str, str]]) -> list[tuple]:
+    """List the (contender, reference) pairs to compare.
+
+    Every ``matched`` is compared with its own ``null`` and ``mismatched`` (the difference from
+    the latter is the prompt specificity), with each baseline, and with the ``matched`` of the
+    other models and attributions, each two once.
+    """
+    matched = [contender for contender in contenders if contender[2] == "matched"]
+    baselines = [contender for contender in contenders if contender[0] == "baseline"]
+    own = [
+        (contender, reference)
+        for contender in matched
+        for reference in [
+            *((*contender[:2], prompt) for prompt in ("null", "mismatched")),
+            *baselines,
+        ]
+        if reference in contenders
+    ]
+    return own + list(combinations(matched, 2))
