@@ -2,8 +2,8 @@
 
 Python's compiler says which names each function loads; from a script, they are followed through
 the library without a look at `clip_grounding.workflow.definitions`. What only an error's words, a
-message or an annotation's evaluation names is loaded too, so that the second list, of what is loaded and
-not in the fingerprint, is to be read: it should hold nothing else. Run as
+message or an annotation's evaluation names is loaded too, so that the second list, of what is
+loaded and not in the fingerprint, is to be read: it should hold nothing else. Run as
 
     python tests/studies/reachability.py [SCRIPT ...]
 

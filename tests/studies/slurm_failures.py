@@ -1,4 +1,6 @@
-"""What a user sees when a cluster fails under a run: python tests/studies/slurm_failures.py [SCENARIO]
+"""What a user sees when a cluster fails under a run.
+
+Run by hand: python tests/studies/slurm_failures.py [SCENARIO]
 
 Starts a Slurm of one node and fails it in the ways that take too long for a test: a node that
 is lost with and without Slurm's requeueing, a controller that is restarted, Ctrl-C on the

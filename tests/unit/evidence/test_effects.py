@@ -19,7 +19,7 @@ from clip_grounding.evidence.effects import (
 from clip_grounding.evidence.items import decode_region
 from clip_grounding.evidence.patches import choose_patches, content_rectangle, region_shares
 from clip_grounding.evidence.sets import unpack_sets
-from clip_grounding.scoring.draws import choose_mismatched
+from clip_grounding.scoring.draws import choose_partners
 from clip_grounding.tables import write_table
 
 GRID = (8, 8)
@@ -112,7 +112,7 @@ def test_prompts_are_the_phrase_nothing_and_a_disjoint_phrase(small):
     effects, _ = toy_effects(small, lambda text: np.full(GRID, len(text)))
     whole = effects.set_index(KEYS)["similarity"]
     for _, own in small.phrases.groupby("image_id"):
-        partners = choose_mismatched(own, 0)
+        partners, _ = choose_partners(own, 0)
         for row, partner in zip(own.itertuples(), partners, strict=True):
             key = row.narrative, row.phrase
             assert whole[(*key, "matched")] == pytest.approx(64 * len(row.utterance))

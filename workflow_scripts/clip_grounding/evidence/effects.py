@@ -16,7 +16,7 @@ from clip_grounding.evidence.regions import Region, caption_regions, image_regio
 from clip_grounding.evidence.sets import pack_sets
 from clip_grounding.relevance.job import Explainer
 from clip_grounding.scoring.captions import read_captions
-from clip_grounding.scoring.draws import choose_mismatched
+from clip_grounding.scoring.draws import choose_partners
 
 N_CONTROLS = 20
 
@@ -154,7 +154,7 @@ def _item_rows(
         start += 2 * size
         measures.append(compare_with_controls(cosines[0], kept, removed))
     packed = [_pack_region(item, region) for region in regions]
-    partners = choose_mismatched(item.phrases, seed)
+    partners, _ = choose_partners(item.phrases, seed)
     rows = []
     for i, phrase in enumerate(item.phrases.itertuples()):
         region = regions[index[i]]

@@ -32,8 +32,9 @@ def build_index(
     dict
         ``items``, one dict each, with the text of the phrase whose map is the mismatched one as
         ``partner``, None where there is none; ``captions``, which items name by number;
-        ``contenders``, ``metrics``: an item's ``scores`` have a list for each
-        contender, null where it has no row, with a value for each metric, null where it is excluded; ``reasons``, ``areas``.
+        ``contenders``, ``metrics``: an item's ``scores`` have a list for each contender, null
+        where it has no row, with a value for each metric, null where it is excluded; ``reasons``,
+        ``areas``.
     """
     contenders = list_contenders(scores)
     values = _group_scores(items, scores, contenders)
