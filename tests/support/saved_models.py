@@ -239,10 +239,11 @@ def byte_pairs(texts, start, end):
         ]
     )
     alphabet = pre_tokenizers.ByteLevel.alphabet()
+    # Like the published ones it knows every byte, at the end of a word too.
     draft.train_from_iterator(
-        texts,
+        [*texts, " ".join(map(chr, range(33, 256)))],
         trainers.BpeTrainer(
-            vocab_size=700,
+            vocab_size=1000,
             initial_alphabet=alphabet,
             end_of_word_suffix="</w>",
             show_progress=False,

@@ -62,7 +62,7 @@ def test_another_kind_of_model_is_refused(tmp_path):
 
 def test_a_folder_without_weights_is_refused_by_name(tmp_path):
     random_clip().config.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=f"{tmp_path}: no loadable checkpoint"):
+    with pytest.raises(InputError, match=f"{tmp_path}: has no weights"):
         load_model(tmp_path, CPU)
 
 

@@ -84,6 +84,8 @@ def test_what_is_no_link_or_has_no_source_stays(tmp_path, linked, cache):
 def test_a_checkpoints_links_follow_and_its_own_files_stay(tmp_path, linked, cache):
     source, link = linked
     (link.parent / "manifest.json").write_text("{}")
+    record = {"checkpoint": str(source.parent), "revision": None, "files": {}}
+    (link.parent / ".manifest.json").write_text(json.dumps(record))
     moved = source.parent.rename(tmp_path / "new")
     follow_folder(link.parent, moved, cache)
     assert link.read_text() == "content"

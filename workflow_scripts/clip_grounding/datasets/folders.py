@@ -102,10 +102,8 @@ class ImageFolder:
 
     def damaged(self, member: str, how: str) -> DamagedError:
         """Build the error that names an image that is damaged."""
-        return DamagedError(
-            f"{self._images[member][0]}: damaged ({how}): put the right image there and rerun",
-            member,
-        )
+        file, remedy = self._images[member][0], "put the right image there and rerun"
+        return DamagedError(file, f"damaged ({how})", remedy, member)
 
 
 def _read(file: Path) -> bytes:

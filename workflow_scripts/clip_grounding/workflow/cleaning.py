@@ -52,6 +52,9 @@ def clean_folder(root: Path) -> list[Path]:
         drop_part(part.with_name(part.name.removeprefix(".").removesuffix(".part")))
     for name in _CACHES if recorded else ():
         (root / name).unlink(missing_ok=True)
+    for path in (path for name in _MADE for path in _files(root / name)):
+        if path.suffix == ".json" and _is_beside(path.relative_to(root)):
+            path.unlink()
     for name, pattern in _TOLD.items():
         for path in _files(root / name):
             if re.fullmatch(pattern, path.name):
@@ -62,6 +65,11 @@ def clean_folder(root: Path) -> list[Path]:
         _remove_empty(top)
     kept = [path.relative_to(root) for top in tops for path in _files(top)]
     return [path for path in kept if path != Path("results/README.md")]
+
+
+def _is_beside(path: Path) -> bool:
+    """Whether a file says of outputs what made them: their stamps, and what their code was."""
+    return ".stamps" in path.parts or path.parts[:2] == ("results", ".code")
 
 
 def _recorded(memory: Path) -> Iterator[str]:

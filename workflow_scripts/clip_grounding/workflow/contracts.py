@@ -26,7 +26,7 @@ from pathlib import Path
 
 from clip_grounding.errors import InputError
 
-METHODS = Path(__file__).parent / "attribution"
+METHODS = Path(__file__).parents[1] / "attribution"
 
 DIRECTIONS = ("text_to_image", "image_to_text")
 FAMILIES = ("clip", "siglip")

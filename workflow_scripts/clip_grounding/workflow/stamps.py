@@ -20,6 +20,7 @@ AFFECTS_OUTPUT = False
 
 FOLDER = ".stamps"
 
+_EMBEDDED = ("output", "rule", "spec", "code", "inputs")
 _MANIFEST = "manifest.json"
 _DIGESTS = Path("data", ".digests.json")
 
@@ -104,7 +105,7 @@ def write_stamp(stamp: Stamp) -> None:
 
 def embedded(stamp: Stamp) -> dict:
     """Return a stamp as a Parquet table's provenance holds it."""
-    return {name: getattr(stamp, name) for name in ("output", "rule", "spec", "code", "inputs")}
+    return {name: value for name, value in asdict(stamp).items() if name in _EMBEDDED}
 
 
 def _read_embedded(path: Path) -> Stamp | None:
