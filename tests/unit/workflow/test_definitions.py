@@ -103,8 +103,17 @@ IN_WORDS = {
     "clip_grounding.downloads.answers.WEB_PAGE",
     "clip_grounding.downloads.answers._status",
     "clip_grounding.downloads.answers.describe_cause",
-    "clip_grounding.datasets.index._KINDS",
-    "clip_grounding.datasets.index._show",
+    "clip_grounding.datasets.records._KINDS",
+    "clip_grounding.datasets.records._show",
+    "clip_grounding.downloads.urls.hide_secrets",
+    "clip_grounding.models.checks._describe",
+    "clip_grounding.models.checks._times",
+    "clip_grounding.models.checks.missing_message",
+    "clip_grounding.models.checks.unused_message",
+    # Only stamps, which no output depends on, ask for digests.
+    "clip_grounding.files._read_digests",
+    "clip_grounding.files.digest_file",
+    "clip_grounding.files.digest_files",
     "clip_grounding.published.run._kind",
 }
 
