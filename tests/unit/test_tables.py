@@ -67,7 +67,7 @@ def test_unknown_and_missing_columns_are_refused(tmp_path):
 def test_a_damaged_table_is_refused_by_name(tmp_path):
     path = tmp_path / "t.parquet"
     path.write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(InputError, match=r"t\.parquet: not a readable Parquet file"):
+    with pytest.raises(InputError, match=r"t\.parquet: not a readable table"):
         read_table(path)
     with pytest.raises(InputError, match=r"no\.parquet: this table is missing"):
         read_table(tmp_path / "no.parquet")
@@ -94,3 +94,33 @@ def test_text_read_as_categories_is_the_same_text_in_alphabetical_order(tmp_path
     assert read_categories(path, "name") == ["a", "b"]
     own = read_table(path, columns=["name"], filters=[("number", ">", 2)], categories=True)
     assert own["name"].tolist() == ["b"]
+
+
+def test_no_damaged_byte_changes_a_value_unseen(tmp_path):
+    """Of what the pages hold; a name in the footer that changes leaves no column to be read."""
+    path = tmp_path / "masks.parquet"
+    write_table(
+        path, pd.DataFrame([{**ROW, "mask": i, "area": 7 * i} for i in range(200)]), MASKS, {}
+    )
+    whole, before = path.read_bytes(), read_table(path)
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    seen = 0
+    for position in range(0, len(whole) - footer, 3):
+        data = bytearray(whole)
+        data[position] ^= 0x55
+        path.write_bytes(data)
+        try:
+            pd.testing.assert_frame_equal(read_table(path), before)
+        except InputError:
+            seen += 1
+    assert seen > 50
+
+
+@pytest.mark.parametrize("length", [0, 3, 100, -1])
+def test_a_truncated_table_is_refused(tmp_path, length):
+    path = tmp_path / "masks.parquet"
+    write_table(path, pd.DataFrame([ROW]), MASKS, {})
+    path.write_bytes(path.read_bytes()[:length])
+    for read in (read_table, read_provenance):
+        with pytest.raises(InputError, match=r"masks\.parquet: not a readable table .*: delete it"):
+            read(path)

@@ -85,6 +85,9 @@ VOID_MASK = -1
 
 _ROW_GROUP = 4096
 
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError)
+"""What damaged bytes of a table raise, wherever they lie."""
+
 _LIBRARIES = (
     "ftfy",
     "numpy",
@@ -131,7 +134,7 @@ def write_table(
     schema = schema.with_metadata(metadata)
     with (
         replacing(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as out,
+        pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as out,
     ):
         group = []
         for frame in frames:
@@ -165,18 +168,26 @@ def read_table(
         text = _text_columns(path) if categories else None
         # Without a file system pyarrow would treat `key=value` in the path as partition columns.
         table = pq.read_table(
-            path, columns=columns, filters=filters, partitioning=None, read_dictionary=text
+            path,
+            columns=columns,
+            filters=filters,
+            partitioning=None,
+            read_dictionary=text,
+            page_checksum_verification=True,
         ).to_pandas()
     except FileNotFoundError:
         raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
-    except pa.ArrowInvalid as error:
-        raise InputError(
-            f"{path}: not a readable Parquet file ({error}): delete it and rerun"
-        ) from error
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
     for name in table.columns.intersection(text or []):
         names = table[name].cat.categories
         table[name] = table[name].cat.reorder_categories(sorted(names))
     return table
+
+
+def _damaged(path: str | Path, error: Exception) -> InputError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return InputError(f"{path}: not a readable table ({reason}): delete it and rerun")
 
 
 def _text_columns(path: str | Path) -> list[str]:
@@ -233,4 +244,7 @@ def read_contenders(
 
 def read_provenance(path: str | Path) -> dict:
     """Read what `write_table` recorded about the file `path`."""
-    return json.loads(pq.read_schema(path).metadata[b"provenance"])
+    try:
+        return json.loads(pq.read_schema(path).metadata[b"provenance"])
+    except (*_UNREADABLE, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
