@@ -295,7 +295,7 @@ def published_means(dataset):
         return []
     rows = []
     for model, attribution, direction in contenders_of(dataset):
-        prompts = ["none"] if model == "baseline" else ["matched", "null"]
+        prompts = ["none"] if model == "baseline" else ["matched", "unimodal"]
         for prompt in prompts:
             mean = published_mean(
                 direction,

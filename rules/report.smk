@@ -114,7 +114,7 @@ rule plot_strict_scores:
 
 
 rule plot_differences:
-    """Draw what every model's matched relevance has beyond the null prompt, chance and the rest."""
+    """Draw what every model's matched relevance has beyond the unimodal prompt, chance and the rest."""
     input:
         comparisons="results/{dataset}/comparisons.csv",
     output:

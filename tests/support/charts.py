@@ -34,7 +34,7 @@ BOOTSTRAP = {"resamples": 20, "confidence": 0.95, "seed": 0}
 
 def scores_of(models, n_images=60, attributions=(HOW,)):
     """Scores of every contender; the centre has none image to text, as in a run."""
-    prompts = ("matched", "null", "mismatched")
+    prompts = ("matched", "unimodal", "mismatched")
     own = [(m, a, prompt) for m in models for a in attributions for prompt in prompts]
     scores = score_table(phrase_keys(n_images), [*BASELINES, *own])
     area = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
@@ -70,7 +70,7 @@ def curves_of(models, directions=DIRECTIONS, attributions=(HOW,)):
     for model, attribution in product(models, attributions):
         for direction in directions:
             rows = pd.MultiIndex.from_product(
-                [range(40), ["matched", "mismatched", "null"], LEVELS.astype(np.float32)],
+                [range(40), ["matched", "mismatched", "unimodal"], LEVELS.astype(np.float32)],
                 names=["image_id", "prompt", "level"],
             ).to_frame(index=False)
             rows["n_phrases"] = 1 + rows["image_id"] % 3
@@ -85,7 +85,7 @@ def waterfall_of(models):
     for model in models:
         for direction, steps in steps_of.STEPS.items():
             keys = phrase_keys(30)
-            table = keys.merge(pd.DataFrame({"prompt": ["matched", "null"]}), how="cross")
+            table = keys.merge(pd.DataFrame({"prompt": ["matched", "unimodal"]}), how="cross")
             table = table.merge(pd.DataFrame({"step": steps}), how="cross")
             tables.append(
                 ((model, HOW, direction), table.assign(score=generator.random(len(table))))

@@ -157,7 +157,7 @@ def test_the_dots_of_the_differences_are_the_comparisons():
     rows = comparisons[comparisons["metric"] == "ap"]
     is_baseline = rows["reference_model"] == "baseline"
     for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
-        for reference in ("random", "center", "null", "mismatched"):
+        for reference in ("random", "center", "unimodal", "mismatched"):
             names = rows["reference_attribution"].where(is_baseline, rows["reference"])
             own = rows[(names == reference) & (rows["direction"] == direction)]
             color = COLORS[reference].lower()
@@ -311,8 +311,8 @@ def test_a_threshold_curve_is_the_mean_over_phrases():
     tables = curves_of(["b32"])
     curves = average_curves(tables, **BOOTSTRAP)
     _, table = tables[0]
-    own = table[(table["prompt"] == "null") & (table["level"] == LEVELS.astype(np.float32)[4])]
-    row = curves[(curves["direction"] == "text_to_image") & (curves["prompt"] == "null")]
+    own = table[(table["prompt"] == "unimodal") & (table["level"] == LEVELS.astype(np.float32)[4])]
+    row = curves[(curves["direction"] == "text_to_image") & (curves["prompt"] == "unimodal")]
     row = row.sort_values("level").iloc[4]
     assert row["mean"] == pytest.approx(own["iou_sum"].sum() / own["n_phrases"].sum())
     assert row["n_phrases"] == own["n_phrases"].sum()
@@ -362,7 +362,7 @@ def test_every_step_has_plain_words():
 def test_the_bars_lead_from_the_poster_score_to_the_strict_one():
     table = waterfall_of(["b32"])
     panels = draw_waterfall(table, "b32", HOW, 0.95).axes
-    pairs = [(direction, prompt) for direction in DIRECTIONS for prompt in ("matched", "null")]
+    pairs = [(direction, prompt) for direction in DIRECTIONS for prompt in ("matched", "unimodal")]
     for axes, (direction, prompt) in zip(panels, pairs, strict=True):
         own = table[(table["direction"] == direction) & (table["prompt"] == prompt)]
         bars = sorted(axes.patches, key=lambda bar: bar.get_y())

@@ -21,7 +21,7 @@ def test_every_map_equals_plain_autograd_on_the_published_inputs(small, directio
     preprocess, tokenizer = ImagePreprocessor(small.checkpoint), TextTokenizer(small.checkpoint)
     assert len(relevance) == 2 * len(small.phrases)
     for phrase in small.phrases.iloc[::7].itertuples():
-        for prompt in ("matched", "null"):
+        for prompt in ("matched", "unimodal"):
             image, text = small.inputs(phrase, direction, prompt)
             pixels = torch.from_numpy(preprocess(image))
             ids = torch.from_numpy(tokenizer(text).ids)

@@ -133,7 +133,7 @@ def test_every_phrase_is_scored_once_per_prompt(small, fixture, request):
     assert set(scores.columns) == {*SCORES.names, "curve"}
     assert not scores.duplicated(KEYS).any()
     counts = scores["prompt"].value_counts()
-    assert counts["matched"] == counts["null"] == counts["mismatched"] == len(small.phrases)
+    assert counts["matched"] == counts["unimodal"] == counts["mismatched"] == len(small.phrases)
     scores = scores[scores["strict_excluded"].isna()]
     assert scores[METRICS].notna().all(axis=None)
     assert scores[METRICS].min(axis=None) >= 0

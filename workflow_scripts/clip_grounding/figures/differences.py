@@ -24,7 +24,7 @@ from clip_grounding.figures.style import (
 LEVEL = 0.05
 """A difference whose corrected p-value is not below is drawn hollow."""
 
-REFERENCES = ("random", "center", "null", "mismatched")
+REFERENCES = ("random", "center", "unimodal", "mismatched")
 """What is drawn. The empty mask's AP is the chance level, which a random ranking exceeds."""
 
 _METRIC = "ap"

@@ -12,7 +12,7 @@ import pandas as pd
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring.strict import upsample_to_image
 
-PROMPTS = ("matched", "null")
+PROMPTS = ("matched", "unimodal")
 KEY = ["narrative", "phrase"]
 
 

@@ -15,11 +15,8 @@ MOST_PAIRS = 20
 
 
 def read_summary(path: str | Path) -> pd.DataFrame:
-    """Read a table of means (CSV), in which only an empty cell means missing.
-
-    By itself pandas would take the prompt ``null`` for a missing value.
-    """
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """Read a table of means (CSV); an empty cell is a missing value."""
+    return pd.read_csv(path)
 
 
 def pooled_means(summary: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -41,7 +41,7 @@ ROWS = {
 }
 """Slices and levels of `slices.SLICES` in plain words, from top to bottom."""
 
-MARKERS = {"matched": "o", "null": "s", "random": "D"}
+MARKERS = {"matched": "o", "unimodal": "s", "random": "D"}
 """Contenders drawn, from the top of a row to its bottom."""
 
 _SIZE = 7

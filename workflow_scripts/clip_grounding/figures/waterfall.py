@@ -33,7 +33,7 @@ STEPS = {
 
 FINAL = "strict foreground IoU"
 
-PROMPTS = ["matched", "null"]
+PROMPTS = ["matched", "unimodal"]
 """From left to right."""
 
 _SIZE = 7

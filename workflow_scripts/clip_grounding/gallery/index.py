@@ -9,7 +9,7 @@ from clip_grounding.scoring.images import METRICS
 from clip_grounding.statistics.slices import SLICES
 
 KEY = ["narrative", "phrase"]
-ORDER = ["matched", "null", "mismatched", "center", "random", "empty"]
+ORDER = ["matched", "unimodal", "mismatched", "center", "random", "empty"]
 """Contenders as the page lists them."""
 
 _DIGITS = 4

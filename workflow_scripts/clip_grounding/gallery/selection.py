@@ -90,16 +90,16 @@ def list_candidates(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     DataFrame
         Columns narrative, phrase, image_id, region_area, and of `METRIC` with the matched
         prompt: ``score``, the mean over models and attributions, ``gain``, how much it exceeds
-        the null prompt's, and ``dispute``, its range over models and attributions.
+        the unimodal prompt's, and ``dispute``, its range over models and attributions.
     """
     explained = scores[scores["model"] != "baseline"]
     facts = explained.drop_duplicates(KEY)[[*KEY, "image_id", "region_area"]]
     matched = explained[explained["prompt"] == "matched"].groupby(KEY)[METRIC]
-    null = explained[explained["prompt"] == "null"].groupby(KEY)[METRIC]
+    unimodal = explained[explained["prompt"] == "unimodal"].groupby(KEY)[METRIC]
     values = pd.DataFrame(
         {
             "score": matched.mean(),
-            "gain": matched.mean() - null.mean(),
+            "gain": matched.mean() - unimodal.mean(),
             "dispute": (matched.max() - matched.min()).where(matched.count() > 1),
         }
     )

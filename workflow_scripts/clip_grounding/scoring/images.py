@@ -1,7 +1,7 @@
 """Per-phrase scores of one shard under both protocols, for models and baselines.
 
 A contender's maps are binarised or ranked once and scored against every region that they
-are compared with: the phrase's own for ``matched`` and ``null``, a disjoint one for
+are compared with: the phrase's own for ``matched`` and ``unimodal``, a disjoint one for
 ``mismatched``.
 """
 
@@ -82,7 +82,7 @@ def score_text_to_image(
     maps = rows["relevance"].to_numpy()
     shapes = rows[["grid_height", "grid_width"]].to_numpy()
     for regions, positions in scores.images():
-        # Phrases of one text, and all null prompts of an image, share a map.
+        # Phrases of one text, and all unimodal prompts of an image, share a map.
         _, first, index = np.unique(
             [values.tobytes() for values in maps[positions]],
             return_index=True,

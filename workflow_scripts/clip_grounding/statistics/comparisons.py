@@ -136,7 +136,7 @@ def _test(
 def pair_contenders(contenders: list[tuple[str, str, str]]) -> list[tuple]:
     """List the (contender, reference) pairs to compare.
 
-    Every ``matched`` is compared with its own ``null`` and ``mismatched`` (the difference from
+    Every ``matched`` is compared with its own ``unimodal`` and ``mismatched`` (the difference from
     the latter is the prompt specificity), with each baseline, and with the ``matched`` of the
     other models and attributions, each two once.
     """
@@ -146,7 +146,7 @@ def pair_contenders(contenders: list[tuple[str, str, str]]) -> list[tuple]:
         (contender, reference)
         for contender in matched
         for reference in [
-            *((*contender[:2], prompt) for prompt in ("null", "mismatched")),
+            *((*contender[:2], prompt) for prompt in ("unimodal", "mismatched")),
             *baselines,
         ]
         if reference in contenders

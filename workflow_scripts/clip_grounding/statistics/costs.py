@@ -16,7 +16,7 @@ from clip_grounding.tables import read_table
 
 KEY = ["direction", "model", "attribution"]
 
-PROMPTS = ["matched", "null"]
+PROMPTS = ["matched", "unimodal"]
 """The prompts whose maps a job makes; mismatched ones are matched maps of other phrases."""
 
 
