@@ -37,9 +37,9 @@ def scores_of(models, n_images=60, attributions=(HOW,)):
     prompts = ("matched", "unimodal", "mismatched")
     own = [(m, a, prompt) for m in models for a in attributions for prompt in prompts]
     scores = score_table(phrase_keys(n_images), [*BASELINES, *own])
-    area = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
+    chance = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
     is_empty = scores["attribution"] == "empty"
-    scores = scores.assign(area=area, ap=scores["ap"].where(~is_empty, area))
+    scores = scores.assign(chance=chance, ap=scores["ap"].where(~is_empty, chance))
     return scores[(scores["attribution"] != "center") | (scores["direction"] == DIRECTIONS[0])]
 
 

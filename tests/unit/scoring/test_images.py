@@ -81,7 +81,7 @@ def test_image_to_text_scores_equal_slow_ones(small, image_to_text):
         predicted = values > threshold_otsu(values)
         iou = (predicted & inside).sum() / (predicted | inside).sum()
         assert ours["iou"] == pytest.approx(iou, abs=1e-6)
-        assert ours["area"] == pytest.approx(inside.mean(), abs=1e-6)
+        assert ours["chance"] == pytest.approx(inside.mean(), abs=1e-6)
         assert ours["pointing"] == inside[values == values.max()].mean()
 
 
@@ -155,11 +155,11 @@ def test_the_baselines_are_at_chance(small):
         return score_baseline_text_to_image(kind, small.phrases, small.masks, (4, 4), seed=0)
 
     random, empty, center = (score(kind) for kind in ("random", "empty", "center"))
-    area = random["area"]
+    chance = random["chance"]
     assert random["poster_iou"].mean() == pytest.approx(0.29, abs=0.03)
-    assert random["ap"].mean() == pytest.approx(area.mean(), abs=0.1)
+    assert random["ap"].mean() == pytest.approx(chance.mean(), abs=0.1)
     for metric in ("ap", "pointing", "mass"):
-        np.testing.assert_array_equal(empty[metric], area)
+        np.testing.assert_array_equal(empty[metric], chance)
     assert (empty["iou"] == 0).all()
     assert empty["degenerate"].all()
     assert not center["degenerate"].any()
@@ -172,7 +172,7 @@ def test_the_empty_caption_baseline_is_scored_and_flagged(small):
         "empty", small.phrases, small.narratives, small.masks, tokenizer, seed=0
     )
     assert scores["degenerate"].all()
-    np.testing.assert_array_equal(scores["ap"], scores["area"])
+    np.testing.assert_array_equal(scores["ap"], scores["chance"])
     assert scores["poster_iou"].between(0.3, 0.5).mean() > 0.9
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.curves import CHANCE_LOOKS, chance_handle, curve_handles, draw_curve
-from clip_grounding.figures.selection import CHANCE, FEWEST_IMAGES, of_model
+from clip_grounding.figures.selection import FEWEST_IMAGES, of_model
 from clip_grounding.figures.style import (
     COUNTS,
     DIRECTION_LABELS,
@@ -60,11 +60,11 @@ def average_by_area(
     Returns
     -------
     DataFrame
-        Columns direction, contender, metric (`poster_iou`, `ap` or `area`, the chance level of
-        `ap`), bin, region_area (geometric mean over the bin's phrases), n_phrases, n_images,
+        Columns direction, contender, metric (`poster_iou`, `ap` or `chance`, the chance level
+        of `ap`), bin, region_area (geometric mean over the bin's phrases), n_phrases, n_images,
         mean, ci_low, ci_high; these are NaN over fewer than `FEWEST_IMAGES` images.
     """
-    metrics = [*_ROWS, CHANCE]
+    metrics = [*_ROWS, "chance"]
     columns = [METRICS.index(metric) for metric in metrics]
     rows = of_model(scores, model, attribution)
     tables = []
@@ -156,7 +156,7 @@ def _draw_means(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
         curve = own[own["contender"] == contender]
         draw_curve(axes, curve["region_area"], curve, contender, marker="o", markersize=2)
     if metric == "ap":
-        chance = known[(known["metric"] == CHANCE) & (known["contender"] != "mismatched")]
+        chance = known[(known["metric"] == "chance") & (known["contender"] != "mismatched")]
         chance = chance[chance["contender"] == chance["contender"].min()]
         axes.plot(chance["region_area"], chance["mean"], **CHANCE_LOOKS)
     axes.yaxis.set_major_locator(MaxNLocator(5))

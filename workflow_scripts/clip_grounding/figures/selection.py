@@ -4,9 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-CHANCE = "area"
-"""The metric whose mean is the chance level of average precision: the empty mask's score."""
-
 FEWEST_IMAGES = 5
 """A mean over fewer images is not drawn: resampling them says little."""
 
@@ -72,5 +69,5 @@ def chance_levels(summary: pd.DataFrame) -> pd.Series:
     Every contender of a direction is compared on the same phrases, but ``mismatched``, which
     some phrases lack.
     """
-    areas = pooled_means(summary, CHANCE)
-    return areas[areas["prompt"] != "mismatched"].groupby("direction")["mean"].first()
+    levels = pooled_means(summary, "chance")
+    return levels[levels["prompt"] != "mismatched"].groupby("direction")["mean"].first()

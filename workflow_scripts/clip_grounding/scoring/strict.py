@@ -19,7 +19,7 @@ from clip_grounding.scoring.ranking_metrics import (
     iou_at,
 )
 
-METRICS = ("ap", "iou", "best_iou", "pointing", "mass", "area")
+METRICS = ("ap", "iou", "best_iou", "pointing", "mass", "chance")
 """Average precision (the primary metric), foreground IoU at Otsu's and at the best threshold,
 pointing game, share of the positive relevance inside, and the chance level of ap, pointing and
 mass: the share of the values that are inside."""
@@ -177,11 +177,13 @@ def score_tokens(relevance: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def _score(ranked_map: RankedMap, inside: np.ndarray) -> dict[str, float]:
     """Score a map against the region of which `inside`, (n_inside,), are the values."""
     ranked = ranked_map.ranked
-    area = len(inside) / len(ranked)
+    chance = len(inside) / len(ranked)
     if ranked_map.otsu is None:
         # The lowest threshold takes in everything, any other nothing.
-        curve = area * (LEVELS == 0)
-        return dict(zip(METRICS, (area, 0.0, area, area, area, area), strict=True), curve=curve)
+        curve = chance * (LEVELS == 0)
+        return dict(
+            zip(METRICS, (chance, 0.0, chance, chance, chance, chance), strict=True), curve=curve
+        )
     inside = np.sort(inside)
     hits, shown = count_at_thresholds(inside, ranked)
     n_highest, own_highest = (
@@ -193,8 +195,8 @@ def _score(ranked_map: RankedMap, inside: np.ndarray) -> dict[str, float]:
         "iou": iou_at(ranked_map.otsu, inside, ranked, strictly_above=True),
         "best_iou": best_iou(hits, shown),
         "pointing": own_highest / n_highest,
-        "mass": _positive_sum(inside) / positive if positive > 0 else area,
-        "area": area,
+        "mass": _positive_sum(inside) / positive if positive > 0 else chance,
+        "chance": chance,
         "curve": iou_at(_levels(ranked[0], ranked[-1]), inside, ranked),
     }
 
