@@ -1,7 +1,7 @@
 """Average the steps from the poster's protocol to the strict one."""
 
 from clip_grounding.files import replacing
-from clip_grounding.scoring.waterfall import summarize_waterfall
+from clip_grounding.statistics.waterfall import summarize_waterfall
 from clip_grounding.tables import read_contenders
 from clip_grounding.workflow.job import start_job
 

@@ -7,7 +7,8 @@ import torch
 from plain_attribution import plain_relevance
 from transformers import CLIPModel
 
-from clip_grounding.models.preprocessing import ImagePreprocessor, pad_to_square, square_padding
+from clip_grounding.geometry import pad_to_square, square_padding
+from clip_grounding.models.preprocessing import ImagePreprocessor
 from clip_grounding.models.tokenizer import TextTokenizer
 
 DIRECTIONS = ["text_to_image", "image_to_text"]

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clip_grounding.models.preprocessing import pad_to_square
+from clip_grounding.geometry import pad_to_square, upsample_to_image
 from clip_grounding.scoring.strict import (
     LEVELS,
     METRICS,
@@ -15,7 +15,6 @@ from clip_grounding.scoring.strict import (
     rank_map,
     score_regions,
     score_tokens,
-    upsample_to_image,
 )
 
 NO_VOID = np.empty(0, dtype=np.int64)

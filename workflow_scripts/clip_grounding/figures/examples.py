@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clip_grounding.geometry import upsample_to_image
 from clip_grounding.regions import decode_region
-from clip_grounding.scoring.strict import upsample_to_image
 
 PROMPTS = ("matched", "unimodal")
 KEY = ["narrative", "phrase"]

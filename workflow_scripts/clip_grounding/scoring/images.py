@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clip_grounding.errors import InputError
+from clip_grounding.geometry import upsample_to_image
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring import poster, strict
@@ -211,9 +212,7 @@ class _Regions:
         for i, grid in enumerate(grids):
             rows = np.flatnonzero(index == i)
             distinct, inverse = np.unique(masks[rows], return_inverse=True)
-            ranked = strict.rank_map(
-                strict.upsample_to_image(grid, self.height, self.width), self.void
-            )
+            ranked = strict.rank_map(upsample_to_image(grid, self.height, self.width), self.void)
             own = strict.score_regions(ranked, [self.pixels[mask] for mask in distinct])
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]
