@@ -120,7 +120,7 @@ def all_images_files(wildcards):
 
 
 def relevance_files(wildcards):
-    return contender_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
+    return evaluation_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
 
 
 def gallery_spec(wildcards):
@@ -134,7 +134,7 @@ def gallery_spec(wildcards):
             for direction in DIRECTIONS
             if any(direction in own for own in explained_pairs(wildcards.dataset).values())
         ],
-        contenders=explained_of(wildcards.dataset),
+        evaluations=explained_of(wildcards.dataset),
         shards=len(shards_of(wildcards.dataset)),
         seed=CONFIG["seed"],
         assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},

@@ -2,8 +2,9 @@
 
 from clip_grounding.figures.area import average_by_area, draw_area
 from clip_grounding.figures.style import save_figure
-from clip_grounding.statistics.paired import CONTENDER, METRICS
+from clip_grounding.statistics.paired import METRICS
 from clip_grounding.tables import KEYS, read_table
+from clip_grounding.vocabulary import CONTENDER
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)

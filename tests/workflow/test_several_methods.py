@@ -61,7 +61,7 @@ def test_every_two_of_them_are_compared_once(study, direction):
     own = table[
         (table["direction"] == direction)
         & (table["metric"] == "ap")
-        & (table["reference"] == "matched")
+        & (table["reference_prompt"] == "matched")
     ]
     found = [
         frozenset([(row.model, row.attribution), (row.reference_model, row.reference_attribution)])
@@ -74,7 +74,7 @@ def test_every_two_of_them_are_compared_once(study, direction):
 
 def test_a_method_that_is_blind_to_the_prompt_gains_nothing_from_it(study):
     table = read(study, "comparisons.csv")
-    own = table[(table["contender"] == "matched") & (table["reference"] == "unimodal")]
+    own = table[(table["prompt"] == "matched") & (table["reference_prompt"] == "unimodal")]
     blind = own["attribution"] == "rollout"
     assert (own[blind]["difference"] == 0).all()
     assert len(own[blind]) == 12  # two models, two directions, three metrics

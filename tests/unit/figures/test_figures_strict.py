@@ -158,7 +158,7 @@ def test_the_dots_of_the_differences_are_the_comparisons():
     is_baseline = rows["reference_model"] == "baseline"
     for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
         for reference in ("random", "center", "unimodal", "mismatched"):
-            names = rows["reference_attribution"].where(is_baseline, rows["reference"])
+            names = rows["reference_attribution"].where(is_baseline, rows["reference_prompt"])
             own = rows[(names == reference) & (rows["direction"] == direction)]
             color = COLORS[reference].lower()
             dots = [line for line in axes.lines if to_hex(line.get_color()) == color]
@@ -167,7 +167,7 @@ def test_the_dots_of_the_differences_are_the_comparisons():
             filled = [to_hex(dot.get_markerfacecolor()) == color for dot in dots]
             assert filled == list(own["p_adjusted"] < 0.05)
         printed = [text.get_text().replace("−", "-") for text in axes.texts]
-        shown = rows[(rows["direction"] == direction) & (rows["reference"] != "matched")]
+        shown = rows[(rows["direction"] == direction) & (rows["reference_prompt"] != "matched")]
         shown = shown[shown["reference_attribution"] != "empty"]
         assert sorted(printed) == sorted(f"{value:+.3f}" for value in shown["difference"])
 

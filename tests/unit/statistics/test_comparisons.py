@@ -19,7 +19,7 @@ ALL = [MATCHED, UNIMODAL, MISMATCHED, RANDOM, EMPTY]
 def select(comparisons, metric="ap", direction="text_to_image"):
     return comparisons[
         (comparisons["metric"] == metric) & (comparisons["direction"] == direction)
-    ].set_index(["reference_attribution", "reference"])
+    ].set_index(["reference_attribution", "reference_prompt"])
 
 
 def by_direction(scores, direction="text_to_image"):

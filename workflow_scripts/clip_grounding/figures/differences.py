@@ -84,7 +84,9 @@ def draw_differences(
 def _own_references(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Rows against `REFERENCES`; ``contender`` is the reference, so rows have its colour."""
     is_baseline = comparisons["reference_model"] == "baseline"
-    references = comparisons["reference_attribution"].where(is_baseline, comparisons["reference"])
+    references = comparisons["reference_attribution"].where(
+        is_baseline, comparisons["reference_prompt"]
+    )
     drawn = references.isin(REFERENCES) & (comparisons["metric"] == _METRIC)
     return comparisons.assign(contender=references)[drawn]
 

@@ -30,7 +30,7 @@ from clip_grounding.figures.style import (
 )
 from clip_grounding.statistics.bootstrap import interval, resampled_means
 
-_CONTENDER = ["model", "attribution"]
+_METHOD = ["model", "attribution"]
 _SIZE = 7
 _SMALL = 6
 # In inches.
@@ -56,7 +56,7 @@ def average_curves(
     Parameters
     ----------
     tables : iterable of ((model, attribution, direction), DataFrame)
-        Rows of `scores.THRESHOLDS` of each contender, see `tables.read_contenders`.
+        Rows of `scores.THRESHOLDS` of each evaluation, see `tables.read_evaluations`.
     resamples, confidence, seed
         Of the bootstrap over images.
 
@@ -115,9 +115,9 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
     otsu = pooled_means(summary, "iou")
     otsu, notice = keep_best(otsu, otsu["mean"].where(otsu["prompt"] == "matched"))
     otsu = otsu.assign(contender=name_contenders(otsu))
-    curves = curves.merge(otsu[_CONTENDER].drop_duplicates())
+    curves = curves.merge(otsu[_METHOD].drop_duplicates())
     directions = [name for name in DIRECTION_LABELS if name in set(curves["direction"])]
-    models = list(curves[_CONTENDER].drop_duplicates().itertuples(index=False, name=None))
+    models = list(curves[_METHOD].drop_duplicates().itertuples(index=False, name=None))
     n_across = min(2, len(models))
     top = 1.05 * max(curves["ci_high"].max(), otsu["mean"].max(), 0.01)
     handles = [*curve_handles(curves["prompt"]), _otsu_handle()]

@@ -27,10 +27,8 @@ from clip_grounding.regions import decode_region
 from clip_grounding.relevance.batches import MemoryFit, make_batches, prepare_batches
 from clip_grounding.relevance.devices import reserve_device
 from clip_grounding.tables import RELEVANCE
+from clip_grounding.vocabulary import MAP_PROMPTS
 from clip_grounding.workflow.contracts import why_refused
-
-PROMPTS = ("matched", "unimodal")
-"""Every phrase has a map for its own text or region, and one for the empty text or black image."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ def text_to_image_relevance(
         ):
             maps = dict(zip(own, relevance, strict=True))
             for phrase in image.phrases.itertuples():
-                for prompt, text in zip(PROMPTS, (phrase.utterance, ""), strict=True):
+                for prompt, text in zip(MAP_PROMPTS, (phrase.utterance, ""), strict=True):
                     rows.append((*_key(phrase), prompt, height, width, maps[text]))
         yield pd.DataFrame(rows, columns=RELEVANCE["text_to_image"].names)
 
@@ -302,7 +300,7 @@ def image_to_text_relevance(
             black_map, *matched = relevance
             maps = dict(zip(distinct, matched, strict=True))
             for phrase in own.itertuples():
-                for prompt, values in zip(PROMPTS, (maps[phrase.mask], black_map), strict=True):
+                for prompt, values in zip(MAP_PROMPTS, (maps[phrase.mask], black_map), strict=True):
                     rows.append((*_key(phrase), prompt, words.starts, words.ends, values))
         yield pd.DataFrame(rows, columns=RELEVANCE["image_to_text"].names)
 

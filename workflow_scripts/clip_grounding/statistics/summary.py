@@ -8,7 +8,6 @@ import pandas as pd
 
 from clip_grounding.statistics.bootstrap import cluster_sums, interval, resampled_means
 from clip_grounding.statistics.paired import (
-    CONTENDER,
     METRICS,
     PROTOCOLS,
     PairedScores,
@@ -16,6 +15,7 @@ from clip_grounding.statistics.paired import (
     pair_scores,
 )
 from clip_grounding.statistics.slices import SLICES, assign_levels
+from clip_grounding.vocabulary import CONTENDER
 
 COLUMNS = [
     "protocol",

@@ -20,7 +20,7 @@ def summarize_waterfall(
     Parameters
     ----------
     tables : iterable of ((model, attribution, direction), DataFrame)
-        Rows of `WATERFALL` of each contender, see `tables.read_contenders`.
+        Rows of `WATERFALL` of each evaluation, see `tables.read_evaluations`.
     resamples, confidence, seed
         Of the bootstrap over images.
 
