@@ -7,9 +7,6 @@ import pandas as pd
 CHANCE = "area"
 """The metric whose mean is the chance level of average precision: the empty mask's score."""
 
-FEWEST_IMAGES = 5
-"""A mean over fewer images is not drawn: resampling them says little."""
-
 MOST_PAIRS = 20
 """Models with attributions that a chart with a group or a panel for each has room for."""
 
