@@ -17,14 +17,13 @@ report: "rules/report/workflow.rst"
 include: "rules/common.smk"
 include: "rules/sources.smk"
 include: "rules/resources.smk"
-include: "rules/figures.smk"
 include: "rules/download.smk"
 include: "rules/scenes.smk"
 include: "rules/annotations.smk"
 include: "rules/relevance.smk"
 include: "rules/scores.smk"
 include: "rules/rankings.smk"
-include: "rules/report.smk"
+include: "rules/figures.smk"
 include: "rules/gallery.smk"
 include: "rules/published.smk"
 include: "rules/failures.smk"
@@ -41,6 +40,8 @@ rule all:
             "comparisons.csv",
             "rankings.csv",
             "waterfall.csv",
+            "areas.csv",
+            "curves.csv",
         ),
         figures_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),

@@ -1,7 +1,4 @@
-"""What the figures, the animations and the gallery show, and what they read for it."""
-
-from clip_grounding.files import digest_file
-from clip_grounding.gallery.page import ASSETS
+"""The figures: charts of a dataset's tables, and examples and an animation per model."""
 
 
 def explained_pairs(dataset):
@@ -32,16 +29,78 @@ def interval_spec(wildcards):
     return spec_of(confidence=CONFIG["bootstrap"]["confidence"])
 
 
-def chart_spec(wildcards):
+def pair_spec(wildcards):
     return spec_of(
         **first_explained(wildcards.dataset), confidence=CONFIG["bootstrap"]["confidence"]
     )
 
 
-def area_spec(wildcards):
-    return spec_of(
-        **first_explained(wildcards.dataset), bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]
-    )
+# name of the figure: (its tables, its settings, its label in the report); it is drawn by
+# `draw_<name>` in clip_grounding/figures/<name>.py
+CHARTS = {
+    "heatmap": (["rankings"], interval_spec, "models and attributions"),
+    "cost": (["summary"], interval_spec, "score and cost"),
+    "scores": (["summary"], bars_spec, "poster scores"),
+    "strict": (["summary"], bars_spec, "strict scores"),
+    "differences": (["comparisons"], bars_spec, "paired differences"),
+    "area": (["areas"], pair_spec, "scores by region area"),
+    "slices": (["summary"], pair_spec, "strict scores by slice"),
+    "thresholds": (["curves", "summary"], interval_spec, "IoU by threshold"),
+    "waterfall": (["waterfall"], pair_spec, "from poster to strict"),
+}
+
+
+def figures_of(dataset):
+    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
+    pages = [f"examples/{model}/{attribution}" for model, attribution in explained_pairs(dataset)]
+    return [
+        f"results/{dataset}/figures/{name}.{suffix}"
+        for name in [*CHARTS, *pages]
+        for suffix in ("pdf", "png")
+    ]
+
+
+captioned = report  # a line cannot begin with `report`, which is a directive
+
+
+def chart_files(chart, label):
+    return [
+        captioned(
+            f"results/{{dataset}}/figures/{chart}.{suffix}",
+            caption=f"report/{chart}.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": label, "format": suffix.upper()},
+        )
+        for suffix in ("pdf", "png")
+    ]
+
+
+for chart, (tables, spec, label) in CHARTS.items():
+
+    rule:
+        name:
+            f"plot_{chart}"
+        localrule: True
+        input:
+            [f"results/{{dataset}}/{table}.csv" for table in tables],
+        output:
+            chart_files(chart, label),
+        params:
+            code=code_of("plot_chart", f"clip_grounding.figures.{chart}.draw_{chart}"),
+            spec=spec,
+        log:
+            f"logs/{{dataset}}/plot_{chart}.log",
+        benchmark:
+            f"benchmarks/{{dataset}}/plot_{chart}.tsv"
+        threads: 1
+        resources:
+            mem_mb=growing(1000),
+            runtime=growing(10),
+        conda:
+            "../envs/tables.yaml"
+        script:
+            "../workflow_scripts/plot_chart.py"
 
 
 def examples_spec(wildcards):
@@ -67,6 +126,44 @@ def examples_inputs(wildcards):
             for kind in ("relevance", "scores")
         },
     }
+
+
+rule plot_examples:
+    """Draw what a model looks at for some phrases of the first shard, best to worst score."""
+    input:
+        unpack(examples_inputs),
+        narratives="results/{dataset}/narratives.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+    output:
+        report(
+            "results/{dataset}/figures/examples/{model}/{attribution}.pdf",
+            caption="report/examples.rst",
+            category="{dataset}",
+            subcategory="Examples",
+            labels={"model": "{model}", "attribution": "{attribution}", "format": "PDF"},
+        ),
+        report(
+            "results/{dataset}/figures/examples/{model}/{attribution}.png",
+            caption="report/examples.rst",
+            category="{dataset}",
+            subcategory="Examples",
+            labels={"model": "{model}", "attribution": "{attribution}", "format": "PNG"},
+        ),
+    params:
+        code=code_of("plot_examples"),
+        spec=examples_spec,
+    log:
+        "logs/{dataset}/plot_examples/{model}/{attribution}.log",
+    benchmark:
+        "benchmarks/{dataset}/plot_examples/{model}/{attribution}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    conda:
+        "../envs/tables.yaml"
+    script:
+        "../workflow_scripts/plot_examples.py"
 
 
 def animation_spec(wildcards):
@@ -111,54 +208,32 @@ def animations_of(dataset):
     ]
 
 
-def mask_files(wildcards):
-    return shard_files("results/{dataset}/masks/{shard}.parquet", wildcards.dataset)
-
-
-def all_images_files(wildcards):
-    return images_files(wildcards.dataset, shards_of(wildcards.dataset))
-
-
-def relevance_files(wildcards):
-    return evaluation_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
-
-
-def gallery_spec(wildcards):
-    """What the gallery shows, and the digests of the files that the page is made of."""
-    return spec_of(
-        **CONFIG["gallery"],
-        dataset=wildcards.dataset,
-        split=DATASETS[wildcards.dataset]["split"],
-        directions=[
-            direction
-            for direction in DIRECTIONS
-            if any(direction in own for own in explained_pairs(wildcards.dataset).values())
-        ],
-        evaluations=explained_of(wildcards.dataset),
-        shards=len(shards_of(wildcards.dataset)),
-        seed=CONFIG["seed"],
-        assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
-    )
-
-
-CHARTS = [
-    "heatmap",
-    "cost",
-    "scores",
-    "strict",
-    "differences",
-    "area",
-    "slices",
-    "thresholds",
-    "waterfall",
-]
-
-
-def figures_of(dataset):
-    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
-    pages = [f"examples/{model}/{attribution}" for model, attribution in explained_pairs(dataset)]
-    return [
-        f"results/{dataset}/figures/{name}.{kind}"
-        for name in [*CHARTS, *pages]
-        for kind in ("pdf", "png")
-    ]
+rule animate_narrative:
+    """Animate a narrative's phrases in turn, each over the pixels that a model looks at."""
+    input:
+        unpack(animation_inputs),
+        narratives="results/{dataset}/narratives.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+    output:
+        animation=report(
+            "results/{dataset}/animations/{model}/{attribution}/{narrative}.gif",
+            caption="report/animation.rst",
+            category="{dataset}",
+            subcategory="Examples",
+            labels={"model": "{model}", "attribution": "{attribution}", "format": "GIF"},
+        ),
+    params:
+        code=code_of("animate_narrative"),
+        spec=animation_spec,
+    log:
+        "logs/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.log",
+    benchmark:
+        "benchmarks/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    conda:
+        "../envs/tables.yaml"
+    script:
+        "../workflow_scripts/animate_narrative.py"

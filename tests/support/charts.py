@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from score_tables import phrase_keys, phrase_tables, score_table
 
-from clip_grounding.figures.area import average_by_area, draw_area
+from clip_grounding.figures.area import draw_area
 from clip_grounding.figures.bars import draw_scores
 from clip_grounding.figures.cost import draw_cost
 from clip_grounding.figures.curves import CHANCE_LOOKS
@@ -16,12 +16,14 @@ from clip_grounding.figures.differences import draw_differences
 from clip_grounding.figures.heatmap import draw_heatmap
 from clip_grounding.figures.slices import draw_slices
 from clip_grounding.figures.style import COLORS, house_style
-from clip_grounding.figures.thresholds import average_curves, draw_thresholds
+from clip_grounding.figures.thresholds import draw_thresholds
 from clip_grounding.figures.waterfall import draw_waterfall
 from clip_grounding.scoring import waterfall as steps_of
 from clip_grounding.scoring.strict import LEVELS
+from clip_grounding.statistics.areas import average_by_area
 from clip_grounding.statistics.comparisons import compare
 from clip_grounding.statistics.costs import add_costs
+from clip_grounding.statistics.curves import average_curves
 from clip_grounding.statistics.rankings import rank_contenders
 from clip_grounding.statistics.summary import add_published, summarize
 

@@ -45,7 +45,7 @@ def test_deleted_benchmark_files_empty_the_cost_and_rerun_no_map(own):
     shutil.rmtree(own / "benchmarks")
     planned = own.planned()
     assert set(planned) == {
-        "summarize_scores", "plot_cost", "plot_scores", "plot_strict_scores", "plot_slices",
+        "summarize_scores", "plot_cost", "plot_scores", "plot_strict", "plot_slices",
         "plot_thresholds",
     }  # fmt: skip
     own.snakemake("results/tiny/figures/cost.png")

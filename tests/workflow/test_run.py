@@ -118,7 +118,7 @@ def test_raising_max_images_reruns_no_finished_shard(finished):
     planned = finished.planned(config=more)
     assert set(planned) <= {
         "collect_scores", "summarize_scores", "compare_contenders", "rank_contenders",
-        "summarize_waterfall", "build_gallery",
+        "summarize_waterfall", "summarize_areas", "summarize_curves", "build_gallery",
         *(rule for rule in planned if rule.startswith("plot_")),
     }  # fmt: skip
 

@@ -4,9 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-FEWEST_IMAGES = 5
-"""A mean over fewer images is not drawn: resampling them says little."""
-
 MOST_PAIRS = 20
 """Models with attributions that a chart with a group or a panel for each has room for."""
 

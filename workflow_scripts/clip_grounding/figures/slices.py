@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clip_grounding.figures.selection import FEWEST_IMAGES, of_model
+from clip_grounding.figures.selection import of_model
 from clip_grounding.figures.style import (
     BAND,
     COLORS,
@@ -21,6 +21,7 @@ from clip_grounding.figures.style import (
     shorten,
     text_width,
 )
+from clip_grounding.statistics.bootstrap import FEWEST_IMAGES
 
 ROWS = {
     ("all", "all"): "all phrases",

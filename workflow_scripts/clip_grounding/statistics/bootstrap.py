@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+FEWEST_IMAGES = 5
+"""A mean over fewer images is not shown by itself: resampling them says little."""
+
 _BLOCK = 256  # resamples drawn at once: 256 x 5,000 images of float64 is 10 MB
 
 
