@@ -37,7 +37,7 @@ LIBRARY = "workflow_scripts/clip_grounding"
 
 def move_function(root):
     """Move `first_mention` to a file of its own, and import it from there."""
-    tokens = root / LIBRARY / "tokens.py"
+    tokens = root / LIBRARY / "models/tokenizer.py"
     text = tokens.read_text()
     (function,) = re.findall(r"^def first_mention.*?(?=^\w|\Z)", text, re.MULTILINE | re.DOTALL)
     tokens.write_text(text.replace(function, ""))
@@ -55,16 +55,16 @@ def move_file(root):
     package = root / LIBRARY / "metrics"
     package.mkdir()
     (package / "__init__.py").write_text('"""Metrics."""\n')
-    (root / LIBRARY / "strict.py").rename(package / "native.py")
-    replace_everywhere(root, "clip_grounding.scoring.strict", "clip_grounding.metrics.native")
+    (root / LIBRARY / "scoring/strict.py").rename(package / "native.py")
     replace_everywhere(
         root,
-        "from clip_grounding import poster, strict\n",
-        "from clip_grounding import poster\nfrom clip_grounding.metrics import native as strict\n",
+        "from clip_grounding.scoring import poster, strict\n",
+        "from clip_grounding.metrics import native as strict\n"
+        "from clip_grounding.scoring import poster\n",
     )
     replace_everywhere(
         root,
-        "from clip_grounding import strict\n",
+        "from clip_grounding.scoring import strict\n",
         "from clip_grounding.metrics import native as strict\n",
     )
 
@@ -80,8 +80,8 @@ def replace_everywhere(root, old, new):
 # name in docs/incremental.md: (file, old text, new text) or a function that edits a copy of the
 # repository, and the rules that rerun
 EDITS = {
-    "a comment": ((f"{LIBRARY}/strict.py", "# Not as a matrix product", "# No product"), set()),
-    "a docstring": ((f"{LIBRARY}/relevance.py", "The relevance job:", "A job:"), set()),
+    "a comment": ((f"{LIBRARY}/geometry.py", "Not as a matrix product", "No product"), set()),
+    "a docstring": ((f"{LIBRARY}/relevance/job.py", "The relevance job:", "A job:"), set()),
     "the README": (("README.md", "# Does CLIP", "# Would CLIP"), set()),
     "a description in the schema": (
         ("rules/schemas/config.schema.yaml", "description: How often", "description: How many"),
@@ -89,16 +89,16 @@ EDITS = {
     ),
     "the version": ((f"{LIBRARY}/__init__.py", '__version__ = "', '__version__ = "9'), set()),
     "how maps are scored": (
-        (f"{LIBRARY}/strict.py", "if image_map.positive > 0 else area", "if True else area"),
+        (f"{LIBRARY}/scoring/strict.py", "if positive > 0 else chance", "if True else chance"),
         FROM_SCORES - {"score_waterfall", "summarize_waterfall", "plot_waterfall"},
     ),
     "how intervals are computed": (
-        (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
+        (f"{LIBRARY}/statistics/bootstrap.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
         {*STEPS, *SUMMARIES, *ALL_FIGURES}
         - {"collect_scores", *PICTURES, "build_gallery"},
     ),
     "a definition that no job uses": (
-        (f"{LIBRARY}/archives.py", "def open_images(", "unused = 1\n\n\ndef open_images("),
+        (f"{LIBRARY}/datasets/archives.py", "def open_images(", "unused = 1\n\n\ndef open_images("),
         set(),
     ),
     "a function moved to another file": (move_function, set()),
@@ -108,7 +108,7 @@ EDITS = {
         set(),
     ),
     "where the poster finds a phrase in its caption": (
-        (f"{LIBRARY}/tokens.py", "phrase_words[-1]) + 1", "phrase_words[-1]) + 2"),
+        (f"{LIBRARY}/models/tokenizer.py", "phrase_words[-1]) + 1", "phrase_words[-1]) + 2"),
         FROM_SCORES,
     ),
     "a new column of the masks": (
@@ -116,7 +116,7 @@ EDITS = {
         FROM_MASKS,
     ),
     "a new column of the waterfall": (
-        (f"{LIBRARY}/waterfall.py", '("score", pa', '("a", pa.int8()), ("score", pa'),
+        (f"{LIBRARY}/scoring/waterfall.py", '("score", pa', '("a", pa.int8()), ("score", pa'),
         {"score_waterfall", "summarize_waterfall", "plot_waterfall"},
     ),
     "an attribution's module": (
@@ -132,11 +132,11 @@ EDITS = {
         set(),
     ),
     "how images are preprocessed": (
-        (f"{LIBRARY}/preprocessing.py", "max(height, width)", "max(width, height)"),
+        (f"{LIBRARY}/geometry.py", "max(height, width)", "max(width, height)"),
         FROM_RELEVANCE | {"score_baseline"},
     ),
     "how masks are rasterised": (
-        (f"{LIBRARY}/masks.py", "pixels[rows].sum()", "1 * pixels[rows].sum()"),
+        (f"{LIBRARY}/datasets/masks.py", "pixels[rows].sum()", "1 * pixels[rows].sum()"),
         FROM_MASKS,
     ),
     "the look of every figure": (
