@@ -93,7 +93,11 @@ EDITS = {
         FROM_SCORES - {"score_waterfall", "summarize_waterfall", "plot_waterfall"},
     ),
     "how intervals are computed": (
-        (f"{LIBRARY}/statistics/bootstrap.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
+        (
+            f"{LIBRARY}/statistics/bootstrap.py",
+            "tail = (1 - confidence) / 2",
+            "tail = 0.5 - confidence / 2",
+        ),
         {*STEPS, *SUMMARIES, *ALL_FIGURES}
         - {"collect_scores", *PICTURES, "build_gallery"},
     ),
