@@ -40,13 +40,13 @@ def make_shard(n_images: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
         for mask in range(PER_IMAGE):
             grid = np.maximum(generator.standard_t(2, SIDE * SIDE), 0).astype(np.float32)
             relevance.append((image, mask, image, "matched", SIDE, SIDE, grid))
-            phrases.append((image, mask, image, mask, [mask + 1]))
+            phrases.append((image, mask, image, f"region {mask}", mask, [mask + 1]))
     keys = ["narrative", "phrase", "image_id"]
     return (
         pd.DataFrame(
             relevance, columns=[*keys, "prompt", "grid_height", "grid_width", "relevance"]
         ),
-        pd.DataFrame(phrases, columns=[*keys, "mask", "segment_ids"]),
+        pd.DataFrame(phrases, columns=[*keys, "utterance", "mask", "segment_ids"]),
         pd.DataFrame(masks, columns=["image_id", "mask", "height", "width", "counts"]),
     )
 
