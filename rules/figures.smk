@@ -1,4 +1,7 @@
-"""The figures: charts of a dataset's tables, and examples and an animation per model."""
+"""The charts, each drawn from tables; and the settings and inputs of what shows examples."""
+
+from clip_grounding.files import digest_file
+from clip_grounding.gallery.page import ASSETS
 
 
 def explained_pairs(dataset):
@@ -32,6 +35,12 @@ def interval_spec(wildcards):
 def pair_spec(wildcards):
     return spec_of(
         **first_explained(wildcards.dataset), confidence=CONFIG["bootstrap"]["confidence"]
+    )
+
+
+def areas_spec(wildcards):
+    return spec_of(
+        **first_explained(wildcards.dataset), bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]
     )
 
 
@@ -128,44 +137,6 @@ def examples_inputs(wildcards):
     }
 
 
-rule plot_examples:
-    """Draw what a model looks at for some phrases of the first shard, best to worst score."""
-    input:
-        unpack(examples_inputs),
-        narratives="results/{dataset}/narratives.parquet",
-        phrases="results/{dataset}/phrases.parquet",
-    output:
-        report(
-            "results/{dataset}/figures/examples/{model}/{attribution}.pdf",
-            caption="report/examples.rst",
-            category="{dataset}",
-            subcategory="Examples",
-            labels={"model": "{model}", "attribution": "{attribution}", "format": "PDF"},
-        ),
-        report(
-            "results/{dataset}/figures/examples/{model}/{attribution}.png",
-            caption="report/examples.rst",
-            category="{dataset}",
-            subcategory="Examples",
-            labels={"model": "{model}", "attribution": "{attribution}", "format": "PNG"},
-        ),
-    params:
-        code=code_of("plot_examples"),
-        spec=examples_spec,
-    log:
-        "logs/{dataset}/plot_examples/{model}/{attribution}.log",
-    benchmark:
-        "benchmarks/{dataset}/plot_examples/{model}/{attribution}.tsv"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-    conda:
-        "../envs/tables.yaml"
-    script:
-        "../workflow_scripts/plot_examples.py"
-
-
 def animation_spec(wildcards):
     """A narrative's number, or how one is chosen among the examples."""
     settings = {"narrative": wildcards.narrative, "examples": CONFIG["figures"]["examples"]}
@@ -208,32 +179,31 @@ def animations_of(dataset):
     ]
 
 
-rule animate_narrative:
-    """Animate a narrative's phrases in turn, each over the pixels that a model looks at."""
-    input:
-        unpack(animation_inputs),
-        narratives="results/{dataset}/narratives.parquet",
-        phrases="results/{dataset}/phrases.parquet",
-    output:
-        animation=report(
-            "results/{dataset}/animations/{model}/{attribution}/{narrative}.gif",
-            caption="report/animation.rst",
-            category="{dataset}",
-            subcategory="Examples",
-            labels={"model": "{model}", "attribution": "{attribution}", "format": "GIF"},
-        ),
-    params:
-        code=code_of("animate_narrative"),
-        spec=animation_spec,
-    log:
-        "logs/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.log",
-    benchmark:
-        "benchmarks/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.tsv"
-    threads: 1
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-    conda:
-        "../envs/tables.yaml"
-    script:
-        "../workflow_scripts/animate_narrative.py"
+def mask_files(wildcards):
+    return shard_files("results/{dataset}/masks/{shard}.parquet", wildcards.dataset)
+
+
+def all_images_files(wildcards):
+    return images_files(wildcards.dataset, shards_of(wildcards.dataset))
+
+
+def relevance_files(wildcards):
+    return evaluation_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
+
+
+def gallery_spec(wildcards):
+    """What the gallery shows, and the digests of the files that the page is made of."""
+    return spec_of(
+        **CONFIG["gallery"],
+        dataset=wildcards.dataset,
+        split=DATASETS[wildcards.dataset]["split"],
+        directions=[
+            direction
+            for direction in DIRECTIONS
+            if any(direction in own for own in explained_pairs(wildcards.dataset).values())
+        ],
+        evaluations=explained_of(wildcards.dataset),
+        shards=len(shards_of(wildcards.dataset)),
+        seed=CONFIG["seed"],
+        assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
+    )

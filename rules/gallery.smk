@@ -1,38 +1,5 @@
 """The gallery: a page to browse phrases with their maps, which opens from disk."""
 
-from clip_grounding.files import digest_file
-from clip_grounding.gallery.page import ASSETS
-
-
-def mask_files(wildcards):
-    return shard_files("results/{dataset}/masks/{shard}.parquet", wildcards.dataset)
-
-
-def all_images_files(wildcards):
-    return images_files(wildcards.dataset, shards_of(wildcards.dataset))
-
-
-def relevance_files(wildcards):
-    return evaluation_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
-
-
-def gallery_spec(wildcards):
-    """What the gallery shows, and the digests of the files that the page is made of."""
-    return spec_of(
-        **CONFIG["gallery"],
-        dataset=wildcards.dataset,
-        split=DATASETS[wildcards.dataset]["split"],
-        directions=[
-            direction
-            for direction in DIRECTIONS
-            if any(direction in own for own in explained_pairs(wildcards.dataset).values())
-        ],
-        evaluations=explained_of(wildcards.dataset),
-        shards=len(shards_of(wildcards.dataset)),
-        seed=CONFIG["seed"],
-        assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
-    )
-
 
 rule build_gallery:
     """Show a sample of phrases in both directions, with every model's maps and scores."""

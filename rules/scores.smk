@@ -195,12 +195,6 @@ rule compare_contenders:
         "../workflow_scripts/compare_contenders.py"
 
 
-def areas_spec(wildcards):
-    return spec_of(
-        **first_explained(wildcards.dataset), bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]
-    )
-
-
 rule summarize_areas:
     """Average the first model's scores, and the baselines', on the phrases of each region area."""
     input:

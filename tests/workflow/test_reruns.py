@@ -344,7 +344,7 @@ def test_every_rule_that_makes_something_names_its_code_and_settings():
         name = block["name"] or re.search(r'name:\s+f?"(.+)"', rule)[1]
         if name == "fetch":  # a target, which makes nothing
             continue
-        if name.startswith(("download_", "fetch_")):
+        if name.startswith(("download_", "fetch_", "list_")):
             assert "code=" not in rule, f"{name} would download again after an edit"
         else:
             assert "code=" in rule, name
