@@ -14,6 +14,7 @@ from clip_grounding.scoring.captions import score_baseline_image_to_text, score_
 from clip_grounding.scoring.images import (
     METRICS,
     SCORES,
+    exclude_wordless,
     score_baseline_text_to_image,
     score_text_to_image,
     sum_curves,
@@ -112,6 +113,31 @@ def test_only_mismatched_rows_name_a_partner(fixture, request):
     is_borrowed = (scores["prompt"] == "mismatched") & scores["strict_excluded"].isna()
     np.testing.assert_array_equal(named, is_borrowed)
     assert (scores.loc[~named, ["partner_narrative", "partner_phrase"]] == -1).all(axis=None)
+
+
+def test_a_phrase_without_a_word_has_no_strict_score_and_leaves_the_others_theirs(
+    small, text_to_image
+):
+    relevance, scores = text_to_image
+    tokenizer = TextTokenizer(small.checkpoint)
+    pd.testing.assert_frame_equal(exclude_wordless(scores, small.phrases, tokenizer), scores)
+    phrases = small.phrases.copy()
+    phrases.loc[[0, 5], "utterance"] = ["", " \u00a0"]
+    blank = list(phrases.loc[[0, 5], ["narrative", "phrase"]].itertuples(index=False, name=None))
+    before = score_text_to_image(relevance, phrases, small.masks, seed=5)
+    before = before.set_index(KEYS).sort_index()
+    before.loc[(*blank[0], "mismatched"), "strict_excluded"] = "no_disjoint_phrase"
+    after = exclude_wordless(before.reset_index(), phrases, tokenizer).set_index(KEYS)
+    for key, row in after.iterrows():
+        reason = before.loc[key, "strict_excluded"]
+        if key[:2] in blank and pd.isna(reason):
+            assert row["strict_excluded"] == "no_tokens"
+            assert row[["ap", "iou", "best_iou", "pointing", "mass"]].isna().all()
+            assert row["poster_iou"] == before.loc[key, "poster_iou"]
+        else:
+            pd.testing.assert_series_equal(row, before.loc[key])
+    curves = sum_curves(after.reset_index())
+    assert np.isfinite(curves["iou_sum"]).all()
 
 
 def test_phrases_that_all_say_the_same_have_no_mismatched_score(small, text_to_image):

@@ -142,9 +142,10 @@ def exclude_wordless(
     rows = pd.MultiIndex.from_frame(scores[["narrative", "phrase"]]).isin(
         pd.MultiIndex.from_frame(wordless)
     )
-    scores = scores.copy()
+    rows &= scores["strict_excluded"].isna().to_numpy()  # a reason that is there stays
+    scores = scores.astype({"strict_excluded": object})
     scores.loc[rows, list(strict.METRICS)] = np.nan
-    scores["strict_excluded"] = np.where(rows, "no_tokens", None)
+    scores.loc[rows, "strict_excluded"] = "no_tokens"
     return scores
 
 
