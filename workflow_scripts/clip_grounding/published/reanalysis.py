@@ -9,7 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from clip_grounding.statistics.bootstrap import bootstrap_means, image_weights, interval
+from clip_grounding.statistics.bootstrap import (
+    bootstrap_means,
+    count_images,
+    image_weights,
+    interval,
+)
 
 SMALL = 0.01
 """Regions under this share of the image are called small."""
@@ -160,7 +165,7 @@ def _rows(
     values: pd.DataFrame, resampled: np.ndarray, narratives: np.ndarray, confidence: float
 ) -> Iterator[dict]:
     """One row per column of `values`, with the interval of its resampled means."""
-    low, high = interval(resampled, confidence)
+    low, high = interval(resampled, confidence, count_images(values.to_numpy(), narratives))
     for number, (fact, column) in enumerate(values.items()):
         known = column.notna().to_numpy()
         yield {
@@ -213,8 +218,9 @@ def scores_by_area(
         binned = pd.DataFrame(
             {number: phrases[contender].where(bins == number) for number in np.unique(bins)}
         )
-        means = bootstrap_means(binned.to_numpy(), phrases["narrative"].to_numpy(), resamples, seed)
-        low, high = interval(means, confidence)
+        values, narratives = binned.to_numpy(), phrases["narrative"].to_numpy()
+        means = bootstrap_means(values, narratives, resamples, seed)
+        low, high = interval(means, confidence, count_images(values, narratives))
         for column, number in enumerate(binned):
             rows.append(
                 {

@@ -75,7 +75,8 @@ def average_by_area(
         table["n_phrases"] = counts.sum(axis=0).astype(int)
         known = (table["n_images"] >= FEWEST_IMAGES).to_numpy()
         sums, counts = sums[:, known], counts[:, known]
-        low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+        means = resampled_means(sums, counts, resamples, seed)
+        low, high = interval(means, confidence, table.loc[known, "n_images"].to_numpy())
         table.loc[known, "mean"] = sums.sum(axis=0) / counts.sum(axis=0)
         table.loc[known, ["ci_low", "ci_high"]] = np.column_stack([low, high])
         logs = np.log(phrases["region_area"].clip(lower=_LOWEST)).groupby(bins).mean()

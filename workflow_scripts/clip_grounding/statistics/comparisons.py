@@ -136,11 +136,12 @@ def _test(
     confidence: float,
     seed: int,
 ) -> pd.DataFrame:
-    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+    n_images = np.count_nonzero(counts, axis=0)
+    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence, n_images)
     p_values, adjusted = sign_flip_tests(sums, resamples, seed)
     return table.assign(
         n_phrases=counts.sum(axis=0).astype(np.int64),
-        n_images=np.count_nonzero(counts, axis=0),
+        n_images=n_images,
         difference=sums.sum(axis=0) / counts.sum(axis=0),
         ci_low=low,
         ci_high=high,

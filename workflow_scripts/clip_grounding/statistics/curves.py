@@ -50,7 +50,8 @@ def average_curves(
             fill_value=0,
         )
         sums, counts = (wide[name].to_numpy(np.float64) for name in ("iou_sum", "n_phrases"))
-        low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+        means = resampled_means(sums, counts, resamples, seed)
+        low, high = interval(means, confidence, np.count_nonzero(counts, axis=0))
         curve = (
             wide["n_phrases"]
             .columns.to_frame(index=False)

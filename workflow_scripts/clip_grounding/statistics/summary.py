@@ -71,12 +71,14 @@ def summarize(
         for keys, n_phrases, sums, counts in _batch(_cells(paired, levels)):
             known = n_phrases > 0
             sums, counts = sums[:, known], counts[:, known]
-            low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+            n_images = np.count_nonzero(counts, axis=0)
+            means = resampled_means(sums, counts, resamples, seed)
+            low, high = interval(means, confidence, n_images)
             tables.append(
                 _name_cells(keys, paired.contenders)[known].assign(
                     direction=direction,
                     n_phrases=n_phrases[known],
-                    n_images=np.count_nonzero(counts, axis=0),
+                    n_images=n_images,
                     mean=sums.sum(axis=0) / counts.sum(axis=0),
                     ci_low=low,
                     ci_high=high,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.scoring.waterfall import STEPS
-from clip_grounding.statistics.bootstrap import bootstrap_means, interval
+from clip_grounding.statistics.bootstrap import bootstrap_means, count_images, interval
 
 
 def summarize_waterfall(
@@ -38,8 +38,11 @@ def summarize_waterfall(
             images = wide.index.get_level_values("image_id").to_numpy()
             resampled = bootstrap_means(values, images, resamples, seed)
             means = np.nanmean(values, axis=0)
-            low, high = interval(resampled, confidence)
-            change_low, change_high = interval(np.diff(resampled, axis=1), confidence)
+            n_images = count_images(values, images)
+            low, high = interval(resampled, confidence, n_images)
+            change_low, change_high = interval(
+                np.diff(resampled, axis=1), confidence, np.minimum(n_images[1:], n_images[:-1])
+            )
             for i, step in enumerate(STEPS[direction]):
                 first = i == 0
                 rows.append(
