@@ -16,7 +16,7 @@ help:
 	@echo "make demo    train and evaluate a small CLIP on rendered scenes (about 3 minutes)"
 	@echo "make test    run the tests"
 	@echo "make why     say which jobs would run, and for which changed setting or function"
-	@echo "make lint    check style: ruff, snakefmt, snakemake --lint"
+	@echo "make lint    check style, spelling and types: ruff, snakefmt, codespell, mypy, snakemake --lint"
 	@echo "make benchmark  time relevance jobs against bare forward passes (about 8 minutes)"
 	@echo "make clean   delete what runs made in data/, results/, logs/, benchmarks/; list the rest"
 	@echo
@@ -39,6 +39,8 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/codespell
+	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
 # With nothing else running: it keeps all cores busy. Results: benchmarks/performance.json.

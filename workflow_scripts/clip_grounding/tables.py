@@ -215,7 +215,7 @@ def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:
 
 def read_evaluations(
     paths: list[str], evaluations: list[list[str]], n_shards: int, filters: list | None = None
-) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
+) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
     """Read the tables of evaluations one by one, the shards of each put together.
 
     Parameters

@@ -54,7 +54,7 @@ class Images:
         return np.asarray(self.image(file_name, height, width))
 
 
-def open_images(paths: str | Path | list[str], split: str) -> Images:
+def open_images(paths: str | Path | list[str] | list[str | Path], split: str) -> Images:
     """Open the zip of a split's images, the zips of its shards, or the list of a folder's images.
 
     Raises

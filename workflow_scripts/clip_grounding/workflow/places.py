@@ -39,7 +39,7 @@ def first_local(places: list[str]) -> Path | None:
     return None
 
 
-def resolve_places(config: dict, layers: Sequence[Layer]) -> dict[tuple, str]:
+def resolve_places(config: dict, layers: Sequence[Layer]) -> dict[tuple, str | None]:
     """Make the paths in validated settings absolute, in place, and every `url` a list.
 
     Parameters
