@@ -1,4 +1,4 @@
-"""What the phrases are and where: the index of the whole dataset, and the masks of each shard."""
+"""Annotations: the index of phrases of the whole dataset, and the masks of each shard."""
 
 
 rule index_phrases:

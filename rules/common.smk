@@ -1,4 +1,4 @@
-"""What the rules share: the validated settings, the shard list, and the settings of each job.
+"""Shared by the rules: the validated settings, the shard list, and the settings of each job.
 
 A rule's `spec` is one string of canonical JSON with exactly the settings that its output
 depends on, so that changing a setting reruns what it concerns and nothing else. Settings
@@ -240,7 +240,7 @@ def first_model(dataset):
 
 
 def truth_inputs(wildcards):
-    """What a phrase is scored against: its region, and for image_to_text its words.
+    """Return what a phrase is scored against: its region, and for image_to_text its words.
 
     The checkpoint gives the words' tokens. Those of a baseline are the dataset's first model's.
     """

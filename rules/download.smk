@@ -1,11 +1,11 @@
-"""What comes from elsewhere: a png dataset's three files, and the checkpoints of models.
+"""Downloads: the three files of a png dataset, and the checkpoints of models.
 
 These rules are local: a cluster's compute nodes often have no network.
 """
 
 
 rule fetch:
-    """Bring all that the evaluation needs from elsewhere; the rest of it needs no network."""
+    """Fetch all that the evaluation needs; the rest of it needs no network."""
     localrule: True
     input:
         downloads_of(CONFIG["dataset"]),
@@ -36,7 +36,7 @@ rule download_source:
 
 
 rule download_images:
-    """Bring a shard's images: a zip of them alone, or a link to the zip of all."""
+    """Fetch a shard's images: a zip of them alone, or a link to the zip of all."""
     localrule: True
     input:
         panoptic="data/{dataset}/panoptic.zip",

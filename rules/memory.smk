@@ -40,7 +40,7 @@ def list_outputs(dataset):
 
 
 def takes_part(wildcards, dataset):
-    """Tell whether an output is of what is evaluated, and not left over from other settings."""
+    """Whether an output is part of this evaluation, not left over from other settings."""
     if "shard" in wildcards and int(wildcards["shard"]) >= len(shards_of(dataset)):
         return False
     if not {"attribution", "direction"} <= set(wildcards):

@@ -1,4 +1,4 @@
-"""Which model and attribution is best: their ranking."""
+"""The ranking of models and attributions."""
 
 
 rule rank_contenders:

@@ -1,4 +1,4 @@
-"""What the jobs ask for: time, memory and batch size by clip_grounding.workflow.sizing, and the GPU.
+"""The resources of jobs: time, memory and batch size by clip_grounding.workflow.sizing, and the GPU.
 
 None of it takes part in `spec`: asking for more reruns nothing.
 """

@@ -1,4 +1,4 @@
-"""What comes from elsewhere: where it is, and which part of it a job needs.
+"""Sources of data and checkpoints: where each is, and which part of it a job needs.
 
 Nothing here is `ancient`: Snakemake does not run a job whose output is missing if all that makes it
 wait is a job behind an ancient input.
@@ -82,7 +82,7 @@ def images_folder(dataset):
 
 
 def has_sharded_images(dataset):
-    """Tell whether every shard has a zip of its images: more images then change no shard's.
+    """Whether every shard has a zip of its images: more images then change no shard's.
 
     The published zip's checksum must be known, so that what is fetched later is of the same zip.
     """
@@ -107,7 +107,7 @@ def images_files(dataset, shards):
 
 
 def source_spec(wildcards):
-    """What is known of a file, and which part of it is needed; not where on this machine it is."""
+    """Return the facts and needed parts of a file, without where it is on this machine."""
     name, _, _ = wildcards.source.partition(".")
     source = source_of(wildcards.dataset, name)
     part = {}

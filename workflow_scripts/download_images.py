@@ -1,4 +1,4 @@
-"""Bring a shard's images: of few images these alone are fetched, else the zip of all, once."""
+"""Fetch a shard's images: these alone where few are used, else the zip of all, once."""
 
 from pathlib import Path
 

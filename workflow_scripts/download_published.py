@@ -1,4 +1,4 @@
-"""Bring one file of the published per-phrase scores to its place, downloaded or linked."""
+"""Download or link one file of the published per-phrase scores."""
 
 from pathlib import Path
 

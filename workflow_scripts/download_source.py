@@ -1,4 +1,4 @@
-"""Bring a published file of a dataset to its place, whole or what is needed of it."""
+"""Fetch a published file of a dataset, whole or the parts that are needed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Bring a model's checkpoint to its folder, from the hub or linked to a local one."""
+"""Fetch a model's checkpoint from the hub, or link a local one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Say what would run and why: snakemake --dry-run ARGS 2>&1 | python workflow_scripts/why.py"""
+"""Print what would run and why: snakemake --dry-run ARGS 2>&1 | python workflow_scripts/why.py"""
 
 import sys
 

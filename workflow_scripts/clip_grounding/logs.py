@@ -43,7 +43,7 @@ def start_log(path: str | Path) -> None:
 
 
 def terminal() -> TextIO | None:
-    """Give the terminal that this process was started on, None where there is none.
+    """Return the terminal that this process was started on; None if there is none.
 
     A progress bar belongs there and not in a log.
     """

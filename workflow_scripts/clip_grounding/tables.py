@@ -86,7 +86,7 @@ VOID_MASK = -1
 _ROW_GROUP = 4096
 
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError)
-"""What damaged bytes of a table raise, wherever they lie."""
+"""The exceptions that damaged bytes of a table raise, wherever they lie."""
 
 _LIBRARIES = (
     "ftfy",
@@ -195,7 +195,7 @@ def _text_columns(path: str | Path) -> list[str]:
 
 
 def read_categories(path: str | Path, column: str) -> list[str]:
-    """Give the distinct values of a column of text, in alphabetical order."""
+    """Return the distinct values of a column of text, in alphabetical order."""
     return sorted(read_table(path, columns=[column], categories=True)[column].cat.categories)
 
 

@@ -33,7 +33,7 @@ _UNREADABLE = (
     ValueError,
     OverflowError,
 )
-"""What zipfile raises on damaged or hostile bytes."""
+"""The exceptions that zipfile raises on damaged or hostile bytes."""
 
 
 _FOREIGN = "this is not the published archive, use that"

@@ -31,6 +31,6 @@ from importlib import import_module
 
 
 def load_attribution(kind: str, **parameters) -> Callable:
-    """Give the attribution function of `kind` with its parameters bound."""
+    """Return the attribution function of `kind` with its parameters bound."""
     module = import_module(f"clip_grounding.attribution.{kind}")
     return partial(getattr(module, kind), **parameters)

@@ -15,7 +15,7 @@ from clip_grounding.models.towers import Clip
 
 
 def count_layers(layers: int | Literal["last", "all"], depth: int) -> int:
-    """Give how many of a tower's `depth` layers are used, the last ones.
+    """Return how many of a tower's `depth` layers are used, counted from the last.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What is grounded where: a dataset's published files, its index of phrases, and their regions."""
+"""A dataset's published files, its index of phrases, and the regions they are grounded in."""

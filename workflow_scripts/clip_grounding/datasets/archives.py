@@ -92,7 +92,7 @@ class Panoptic:
 
     @property
     def json_name(self) -> str:
-        """What messages call the JSON."""
+        """The name of the JSON in messages."""
         return f"{self._archive.name}/{layout.panoptic_json(self._split)}"
 
     def annotations(self) -> dict:

@@ -186,7 +186,7 @@ def _category(image: _Image, segment: int, where: str, json_name: str) -> _Categ
 
 
 def _number_mask(image: _Image, segment_ids: list[int]) -> int:
-    """Give a set of segments its number, the next one where it is new."""
+    """Return the number of a set of segments, the next free one where it is new."""
     return image.masks.setdefault(frozenset(segment_ids), len(image.masks))
 
 

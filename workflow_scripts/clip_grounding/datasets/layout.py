@@ -1,4 +1,4 @@
-"""Where things are in the published archives, and which of their members a dataset needs."""
+"""The layout of the published archives, and the members of them that a dataset needs."""
 
 from pathlib import Path
 from unicodedata import category

@@ -28,7 +28,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns a picture of each EXIF orientation upright."""
+"""The transposition that turns a picture of each EXIF orientation upright."""
 
 
 class UndecodableError(Exception):
@@ -133,7 +133,7 @@ def _refuse_unusable(image: Image.Image, where: str) -> None:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Tell an RGB picture of 16 bits per channel, of which Pillow would keep the upper 8."""
+    """Whether a picture is RGB of 16 bits per channel, of which Pillow would keep the upper 8."""
     if image.format not in ("PNG", "TIFF"):
         return False
     return any(";16" in str(tile.args) for tile in image.tile)

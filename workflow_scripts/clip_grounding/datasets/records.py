@@ -15,7 +15,7 @@ INT32, INT64 = 2**31 - 1, 2**63 - 1
 
 
 def read_field(record, key: str, kind: type, where: str):
-    """Give a record's value, of the type that the published format has there."""
+    """Return a record's value, checked to have the type of the published format."""
     if not isinstance(record, dict):
         raise InputError(f"{where}: {_show(record)} instead of a mapping: use the published file")
     if key not in record:

@@ -1,4 +1,4 @@
-"""What a server's answer means for a download: the file, a part of it, or what kind of trouble."""
+"""Read a server's answer to a download: the file, a part of it, or a kind of failure."""
 
 import re
 from http import HTTPStatus
@@ -13,7 +13,7 @@ _BUSY = {408, 425, 429}
 
 
 class DownloadError(Exception):
-    """What is wrong with a download, without the file's name and the remedy."""
+    """The fault of a download, without the file's name and the remedy."""
 
 
 class RangeRefusedError(DownloadError):
@@ -50,7 +50,7 @@ def refuse_problems(response: requests.Response, start: int) -> None:
 
 
 def validator_of(response: requests.Response) -> str | None:
-    """What identifies the server's version of the file, in a form that If-Range takes."""
+    """Return the validator of the server's version of the file, in a form that If-Range takes."""
     etag = response.headers.get("ETag", "")
     return etag if etag.startswith('"') else response.headers.get("Last-Modified")
 
@@ -78,7 +78,7 @@ def announced_start(response: requests.Response) -> int | None:
 
 
 def is_web_page(head: bytes) -> bool:
-    """Tell a page from a file by its first bytes."""
+    """Whether the first bytes are those of a web page rather than of the file."""
     return head[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 

@@ -15,12 +15,12 @@ from clip_grounding.errors import InputError
 from clip_grounding.files import replacing
 
 BY_HAND = "put in place by hand"
-"""How the origin of a file begins that no download of ours has brought."""
+"""The prefix of the origin of a file that we did not download."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a file: its sha256, where it came from, and the day (ISO)."""
+    """A file's sha256, its origin, and the day it was recorded (ISO)."""
 
     sha256: str
     origin: str
@@ -60,7 +60,7 @@ def record_checksum(path: Path, name: str, sha256: str, origin: str) -> None:
 
 
 def forget_checksum(path: Path, name: str) -> None:
-    """Take a file's note out of ``SHA256SUMS``: its content turned out to be damaged."""
+    """Remove a file's line from ``SHA256SUMS``: its content turned out to be damaged."""
     _change(path, name, None)
 
 

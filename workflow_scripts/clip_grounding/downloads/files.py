@@ -23,7 +23,7 @@ def download(
     size: int | None = None,
     sha256: str | None = None,
 ) -> None:
-    """Bring a file to `path`; a file of this machine is linked, not copied.
+    """Fetch a file to `path`; a file on this machine is linked, not copied.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How far a download is: a bar on the terminal where there is one, sparse lines in the log."""
+"""The progress of a download: a bar on the terminal, if any, and sparse lines in the log."""
 
 import time
 
@@ -52,7 +52,7 @@ class Progress:
             print(self._describe(), flush=True)
 
     def announce(self, total: int | None, here: int) -> None:
-        """Take note of the size that the server has told, and of what is here of it now."""
+        """Record the size that the server reports and how much of it has arrived."""
         self.total = self._bar.total = total
         self.here = here - self._received
         self._bar.n = here

@@ -136,13 +136,13 @@ class RemoteFile:
                     self._fetch_gap(rest[0], progress, parts=True)
 
     def read(self, start: int, stop: int) -> bytes:
-        """Give bytes that have been fetched."""
+        """Return bytes that have been fetched."""
         with self.path.open("rb") as file:
             file.seek(start)
             return file.read(stop - start)
 
     def digest(self) -> str:
-        """Give the sha256 of the whole file; what was not hashed on arrival is read again."""
+        """Return the sha256 of the whole file, reading again what was not hashed on arrival."""
         with self.path.open("rb") as file:
             file.seek(self._hashed)
             while chunk := file.read(1 << 20):
@@ -162,7 +162,7 @@ class RemoteFile:
         self._notes.unlink(missing_ok=True)
 
     def keep_as(self, path: Path) -> None:
-        """Give the complete file its final name; its bytes are on the disk already."""
+        """Rename the complete file to its final name; its bytes are on disk already."""
         self.path.replace(path)
         sync(path.parent)
         self._notes.unlink(missing_ok=True)
@@ -321,7 +321,7 @@ class RemoteFile:
         return Progress(plain_name(self.url), total, self.here)
 
     def _load(self) -> None:
-        """Take up what an earlier download has left, if it is of the same file."""
+        """Resume from what an earlier download has left, if it is of the same file."""
         if not (self.path.exists() and self._notes.exists()):
             return
         try:

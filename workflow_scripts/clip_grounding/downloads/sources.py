@@ -42,7 +42,7 @@ def bring_source(
     sha256: str | None = None,
     members: list[str] | None = None,
 ) -> None:
-    """Bring a dataset's file to `path`.
+    """Fetch a dataset's file to `path`.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class _Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Take turns with other jobs that bring the same file."""
+        """Hold a lock against other jobs that fetch the same file."""
         if not self.published:
             yield
             return
@@ -128,7 +128,7 @@ class _Store:
 
     @cached_property
     def file(self) -> Path:
-        """Where a download is kept; where it has begun already, if the mirrors' order changed."""
+        """Where a download is kept: where it was begun, if the mirrors' order has changed."""
         files = [self._folder / stored_name(url) for url in self.published]
         begun = [file for file in files if file.with_name(f"{file.name}.part").exists()]
         return [*begun, *files][0]
@@ -204,7 +204,7 @@ class _Store:
 
     @property
     def _record(self) -> Record | None:
-        """What ``SHA256SUMS`` says of the file, from one of its places or by hand."""
+        """Return the record of the file in ``SHA256SUMS``, from one of its places or by hand."""
         records = read_checksums(self.checksums)
         names = [name(url) for url in self.published for name in (stored_name, plain_name)]
         known = [records.get(f"downloads/{name}") for name in names]

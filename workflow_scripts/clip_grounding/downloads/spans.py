@@ -1,10 +1,10 @@
-"""Which bytes of a file are there: sorted, separate spans [start, stop)."""
+"""The bytes of a file that have arrived, as sorted, separate spans [start, stop)."""
 
 Span = tuple[int, int]
 
 
 def add_span(spans: list[Span], start: int, stop: int) -> list[Span]:
-    """Give `spans` with [start, stop) added; spans that touch are joined."""
+    """Return `spans` with [start, stop) added; spans that touch are joined."""
     if start >= stop:
         return list(spans)
     touching = [span for span in spans if span[0] <= stop and span[1] >= start]
@@ -14,7 +14,7 @@ def add_span(spans: list[Span], start: int, stop: int) -> list[Span]:
 
 
 def remove_span(spans: list[Span], start: int, stop: int) -> list[Span]:
-    """Give `spans` without [start, stop)."""
+    """Return `spans` without [start, stop)."""
     if start >= stop:
         return list(spans)
     parts = [part for a, b in spans for part in ((a, min(b, start)), (max(a, stop), b))]
@@ -22,7 +22,7 @@ def remove_span(spans: list[Span], start: int, stop: int) -> list[Span]:
 
 
 def find_gaps(spans: list[Span], start: int, stop: int) -> list[Span]:
-    """Give the parts of [start, stop) that `spans` lack, in order."""
+    """Return the parts of [start, stop) that `spans` lack, in order."""
     gaps = []
     for a, b in spans:
         if a >= stop:

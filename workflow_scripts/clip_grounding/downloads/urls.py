@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 NETRC = "put the login into ~/.netrc (or a file named by the environment variable NETRC)"
-"""Where credentials are taken from, as a remedy."""
+"""The remedy: where credentials are read from instead."""
 
 _SECRET = re.compile(
     r"""(.*[-_.])?(key|sig|auth|pass|pwd|pw|sas|jwt|credentials?)

@@ -96,18 +96,18 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
 
 
 def stay_offline() -> None:
-    """Have this process, and those that it starts, load checkpoints from their folders alone."""
+    """Make this process and its children load checkpoints from their folders only."""
     os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def _has_begun(partial: Path) -> bool:
-    """Tell whether any of a hub checkpoint has arrived, be it part of a file."""
+    """Whether any of a hub checkpoint has arrived, even part of a file."""
     files = (path for path in partial.rglob("*") if path.is_file() and path.name != NOTE)
     return any(".cache" not in path.parts or path.suffix == ".incomplete" for path in files)
 
 
 def _is_here(folder: Path, checkpoint: str, revision: str) -> bool:
-    """Tell whether a folder is a hub checkpoint's already, by the copy of its manifest."""
+    """Whether a folder holds a hub checkpoint already, by the copy of its manifest."""
     record = read_record(folder)
     try:
         if folder.is_symlink() or record is None:
@@ -239,7 +239,7 @@ def _refuse_settings(folder: Path, origin: str) -> None:
 
 
 def _complete_tokenizer(folder: Path, origin: str) -> None:
-    """Make tokenizer.json where a checkpoint has only the vocabulary it is made from."""
+    """Create tokenizer.json where a checkpoint has only the vocabulary it is made from."""
     target = folder / "tokenizer.json"
     if target.exists():
         return
@@ -266,7 +266,7 @@ def _refuse_unusable(read: Callable[[Path], object], folder: Path, origin: str) 
 
 
 def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
-    """Give a digest of what inference needs in a local checkpoint folder.
+    """Return a digest of what inference needs in a local checkpoint folder.
 
     The content of a file is read again only when its size or time has changed, so the digest
     is cheap enough to be asked for whenever the workflow is parsed.

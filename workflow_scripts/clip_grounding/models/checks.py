@@ -1,4 +1,4 @@
-"""What is looked at of a checkpoint when it is fetched, so that no job waits for what cannot run.
+"""Check a checkpoint when it is fetched, so that no job waits for one that cannot run.
 
 The weights are read tensor by tensor and never loaded as a model: of that only the names and
 shapes are made, without memory.
@@ -190,7 +190,7 @@ def check_weights(folder: Path) -> None:
 
 
 def missing_message(folder: str | Path, names: list[str]) -> str:
-    """Say which weights a checkpoint lacks."""
+    """Return a sentence on the weights that a checkpoint lacks."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return (
         f"{folder}: its weights lack {names[0]}{more}: a checkpoint of both towers is needed; fetch"
@@ -199,7 +199,7 @@ def missing_message(folder: str | Path, names: list[str]) -> str:
 
 
 def unused_message(path: str | Path, names: Iterable[str]) -> str:
-    """Say which weights of a checkpoint its model does not use."""
+    """Return a sentence on the weights of a checkpoint that its model does not use."""
     name = sorted(names)[0]
     if "lora" in name.lower() or "adapter" in name.lower():
         remedy = "merge the adapter into the weights (peft's merge_and_unload) and save them again"
@@ -209,7 +209,7 @@ def unused_message(path: str | Path, names: Iterable[str]) -> str:
 
 
 def is_harmless(name: str) -> bool:
-    """Tell whether a tensor is a constant that old checkpoints have beside their weights."""
+    """Whether a tensor is a constant that old checkpoints have beside their weights."""
     return _HARMLESS.fullmatch(name) is not None
 
 
@@ -266,7 +266,7 @@ def _open_weights(path: Path) -> Iterator[tuple[str, Callable]]:
 
 
 def _is_stored_zip(path: Path) -> bool:
-    """Tell whether a pickle of weights is in a zip; torch's own are not compressed."""
+    """Whether a pickle of weights is in a zip; torch's are not compressed."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as members:
@@ -276,7 +276,7 @@ def _is_stored_zip(path: Path) -> bool:
 
 
 def _describe(path: Path) -> str:
-    """Say what is wrong with a file of weights that cannot be read."""
+    """Describe the fault of a file of weights that cannot be read."""
     with path.open("rb") as file:
         start = file.read(64)
     if start.startswith(b"version https://git-lfs"):

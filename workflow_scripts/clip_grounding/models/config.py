@@ -1,4 +1,4 @@
-"""What a checkpoint's ``config.json`` says of its model, without importing torch.
+"""Read a model's description from its ``config.json``, without importing torch.
 
 Only the settings that make the model's shape are read. Others (how to run attention, what to
 return, code of the checkpoint's own) are none of a checkpoint's business here.
@@ -243,7 +243,7 @@ def _read_towers(path: Path) -> tuple[dict, dict[str, dict]]:
 
 
 def _tower(config: dict, name: str) -> dict:
-    """Give a tower's settings: OpenAI's configs have them twice, and the ``_dict`` decides."""
+    """Return a tower's settings; where OpenAI's configs have them twice, ``_dict`` decides."""
     if config.get(f"{name}_config_dict") is not None:
         return dict(config[f"{name}_config_dict"])
     return dict(config.get(f"{name}_config") or {})

@@ -100,7 +100,7 @@ def refuse_overlap(source: Path, folder: Path) -> None:
 
 
 def _lies_in(inner: Path, outer: Path) -> bool:
-    """Tell whether a path is a folder or under it, whatever names and links lead there."""
+    """Whether a path is a folder or under it, whatever names and links lead there."""
     try:
         inner = inner.resolve()
     except (OSError, RuntimeError):  # links in a circle lead nowhere
@@ -148,7 +148,7 @@ def drop_part(folder: Path) -> None:
 
 
 def finish_part(folder: Path, checkpoint: str, revision: str | None) -> None:
-    """Give a part folder, which is whole, the name of its model's folder, and a manifest.
+    """Rename a complete part folder to its model's folder, and write its manifest.
 
     Raises
     ------

@@ -92,7 +92,7 @@ class ImagePreprocessor:
             )
 
     def _cuts_rims(self, size: int) -> bool:
-        """Tell whether a ramp from black to white reaches the model without its ends."""
+        """Whether a ramp from black to white reaches the model without its ends."""
         ramp = np.linspace(0, 255, 2 * size)
         ramp = np.repeat((ramp[:, None, None] + ramp[:, None]) / 2, 3, axis=2).astype(np.uint8)
         black, white = (self(np.full_like(ramp, value))[0] for value in (0, 255))

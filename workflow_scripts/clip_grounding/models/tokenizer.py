@@ -102,12 +102,12 @@ class TextTokenizer:
         return len(self._encode(text)[0].ids)
 
     def words(self, text: str) -> list[str]:
-        """Give the word tokens of `text`, uncut, without specials and without marks of spaces."""
+        """Return the word tokens of `text`, uncut, without special tokens and marks of spaces."""
         encoding, *_ = self._encode(text)
         return [token.strip(_SPACE) for token in encoding.tokens[self._first : -1]]
 
     def phrase_words(self, phrase: str) -> list[str]:
-        """Give the word tokens that `phrase` has inside a text.
+        """Return the word tokens that `phrase` has inside a text.
 
         After a space: SigLIP 2 reads a word in another way where no space is before it.
         """
@@ -163,7 +163,7 @@ class TextTokenizer:
         return start, end
 
     def pad(self, texts: list[np.ndarray]) -> np.ndarray:
-        """Put the ids of texts into one array, (n_texts, n_tokens), padded on the right."""
+        """Stack the ids of texts in one array, (n_texts, n_tokens), padded on the right."""
         length = max(self._padded_length, *map(len, texts))
         padded = np.full((len(texts), length), self.padding, dtype=np.int64)
         for row, ids in zip(padded, texts, strict=True):
@@ -217,7 +217,7 @@ def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> tuple[int, str]:
 
 
 def _content(token: str | dict) -> str:
-    """Give a special token's text, which transformers writes as such or with its options."""
+    """Return a special token's text, which transformers writes bare or with its options."""
     return token["content"] if isinstance(token, dict) else token
 
 

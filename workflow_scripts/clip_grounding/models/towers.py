@@ -55,7 +55,7 @@ class Tower:
 
     @property
     def n_steps(self) -> int:
-        """How many attention layers the tower has."""
+        """The number of attention layers in the tower."""
         return len(self.blocks) + 1
 
     @torch.no_grad()
@@ -180,7 +180,7 @@ class Clip:
 
 
 def with_precision(clip: Clip, precision: torch.dtype) -> Clip:
-    """Give the same model with its blocks run in another precision."""
+    """Return the same model with its blocks run in another precision."""
     towers = {name: getattr(clip, name) for name in ("image", "text")}
     return replace(
         clip, **{name: replace(tower, precision=precision) for name, tower in towers.items()}

@@ -1,1 +1,1 @@
-"""What the poster's authors published, phrase by phrase, and what it shows."""
+"""The per-phrase scores that the poster's authors published, and their reanalysis."""

@@ -14,13 +14,13 @@ _ATTRIBUTION = {"kind": "gradient_attention", "layers": "last"}
 
 
 def is_published_dataset(dataset: dict, max_images: int | None) -> bool:
-    """Say whether the validated dataset settings name all of PNG val2017."""
+    """Whether the validated dataset settings name all of PNG val2017."""
     complete = max_images is None or max_images >= _DATASET["image_count"]
     return complete and all(dataset.get(key) == value for key, value in _DATASET.items())
 
 
 def published_mean(direction: str, prompt: str, attribution: dict, model: dict) -> float | None:
-    """Give the published mean of a contender on PNG val2017, or None where there is none.
+    """Return the published mean of a contender on PNG val2017, or None where there is none.
 
     Parameters
     ----------

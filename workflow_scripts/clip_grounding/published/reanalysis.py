@@ -1,4 +1,4 @@
-"""What the poster's number hides, worked out from the published per-phrase scores alone.
+"""Compute what the poster's mean score hides, from the published per-phrase scores alone.
 
 The files name neither regions nor narratives, but a region's area follows from the score of
 its random mask, and narratives from their sums (`published_run`).

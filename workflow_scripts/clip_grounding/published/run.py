@@ -129,7 +129,7 @@ _ALLOWED = [
 
 
 def _numbers(metrics: dict, level: str, count: int, path: Path) -> np.ndarray:
-    """Take the scores of a level, float64 of shape (count,)."""
+    """Return the scores of a level, float64 of shape (count,)."""
     key = f'{level}["iou"]'
     found = metrics.get(level) if isinstance(metrics, dict) else None
     found = found.get("iou") if isinstance(found, dict) else None

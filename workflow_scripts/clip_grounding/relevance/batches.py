@@ -11,7 +11,7 @@ from clip_grounding.errors import InputError
 
 
 def make_batches(values: Iterable, size: int) -> Iterator[list]:
-    """Give `values` in lists of `size`, the last one shorter."""
+    """Yield `values` in lists of `size`, the last one shorter."""
     values = iter(values)
     while batch := list(islice(values, size)):
         yield batch
@@ -67,7 +67,7 @@ class MemoryFit:
         self.size = size
 
     def run(self, model: Callable[[list], Iterable], items: list) -> list:
-        """Give ``model(items)``, an output per item, from batches that fit.
+        """Return ``model(items)``, an output per item, from batches that fit.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Which processor a job computes on: the GPU that it was given, or a free one of several.
+"""Choose the processor of a job: the GPU that it was given, or a free one of several.
 
 A scheduler gives a job its GPUs by ``CUDA_VISIBLE_DEVICES``. Where nobody does, jobs that
 run side by side on one machine find a GPU each by locks: a job holds the lock of its GPU

@@ -209,7 +209,7 @@ def text_to_image_relevance(
     phrases: pd.DataFrame,
     read_image: Callable[[str, int, int], np.ndarray],
 ) -> Iterator[pd.DataFrame]:
-    """Which patches CLIP attends to for each phrase, and for the empty text.
+    """Compute which patches CLIP attends to for each phrase, and for the empty text.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ def image_to_text_relevance(
     masks: pd.DataFrame,
     read_image: Callable[[str, int, int], np.ndarray],
 ) -> Iterator[pd.DataFrame]:
-    """Which words of a caption CLIP attends to for each phrase's region, and for a black image.
+    """Compute which words CLIP attends to for each phrase's region, and for a black image.
 
     The image of a region is black outside it. Arguments as for `text_to_image_relevance`;
     `masks` are the shard's distinct regions.

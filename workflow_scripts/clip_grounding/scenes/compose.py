@@ -1,4 +1,4 @@
-"""What a scene consists of, before it is drawn: stuff above and below a horizon, groups of things.
+"""Compose a scene before it is drawn: stuff above and below a horizon, groups of things.
 
 The composition alone decides whether a scene may be evaluated or trained on, so no scene is both.
 """
@@ -69,7 +69,7 @@ def describe(composition: Composition) -> str:
 
 
 def is_evaluated(composition: Composition) -> bool:
-    """Say which side a composition is on: evaluated, or trained on.
+    """Return which side a composition is on: evaluated, or trained on.
 
     A hash of its description decides, so the sides share nothing whatever the seeds.
     """

@@ -1,4 +1,4 @@
-"""Tell what a scene shows, in pieces as Panoptic Narrative Grounding has them.
+"""Describe a scene in words, in segments as Panoptic Narrative Grounding has them.
 
 A piece is an utterance with the segments it names; connecting words name none.
 """
@@ -47,7 +47,7 @@ _COUNTS = {2: "two", 3: "three"}
 
 
 def narrate(scene: Scene, rng: np.random.Generator) -> list[Piece]:
-    """Tell about a scene; templates, order and repetitions are drawn."""
+    """Describe a scene; templates, order and repetitions are drawn."""
     groups = list(zip(scene.composition.groups, scene.thing_ids, strict=True))
     groups = [groups[index] for index in rng.permutation(len(groups))]
     pieces = [Piece(_choose(rng, _OPENINGS))]
@@ -96,7 +96,7 @@ def _name_group(group: Group, ids: tuple[int, ...], rng: np.random.Generator) ->
 
 
 def _mention_again(group: Group, ids: tuple[int, ...], scene: Scene) -> list[Piece]:
-    """Say once more where things are: their words and their region's are repeated."""
+    """Describe once more where things are, repeating their words and their region's."""
     plural = len(ids) > 1
     place = _place(group.stuff, scene).utterance
     return [
@@ -118,7 +118,7 @@ def _name_stuff(stuff: str, scene: Scene) -> Piece:
 
 
 def _agree(pieces: list[Piece]) -> list[Piece]:
-    """Say "there are" before a plural."""
+    """Replace "there is" by "there are" before a plural."""
     return [
         replace(piece, utterance=piece.utterance.replace("there is", "there are"))
         if following.plural

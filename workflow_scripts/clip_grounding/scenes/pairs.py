@@ -18,7 +18,7 @@ KINDS = {
     ("whole", "part"): 0.2,
     ("part", "whole"): 0.15,
 }
-"""How often an image and its text are of the whole scene or of the same part of it."""
+"""Probabilities that an image and its text show the whole scene or the same part of it."""
 
 _ONE_REGION_SHARE = 0.5
 _CONNECTING_SHARES = (0, 0.5, 1)

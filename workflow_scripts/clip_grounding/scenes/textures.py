@@ -1,4 +1,4 @@
-"""How each stuff region looks: one texture per name, muted so that things stand out."""
+"""The textures of stuff regions: one per name, muted so that things stand out."""
 
 import numpy as np
 from PIL import Image

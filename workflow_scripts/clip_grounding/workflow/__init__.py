@@ -1,1 +1,1 @@
-"""What the rules ask while parsing, and what a run says of itself and of its outputs."""
+"""Functions for the rules while they are parsed, and for a run's reports and stamps."""

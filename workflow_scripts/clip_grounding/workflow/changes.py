@@ -11,7 +11,7 @@ from clip_grounding.workflow.differences import describe_code, describe_settings
 from clip_grounding.workflow.fingerprint import RECORDS
 
 UNKNOWN = '{"unknown":'
-"""How the record of an output begins that cannot be trusted, in place of its settings."""
+"""The prefix that replaces the settings in the record of an output that is not trusted."""
 
 _JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
 _CHANGED = re.compile(r"before: (.*?) now: (.*?) ?(?:; [A-Z]|$)")
@@ -56,7 +56,7 @@ def is_plan(text: str) -> bool:
 
 
 def explain_plan(plan: str) -> list[str]:
-    """Say for each cause which jobs of a dry run it makes run, and what follows from them.
+    """List for each cause the jobs of a dry run that it makes run, and what follows from them.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def _read_job(rule: str, block: str, folder: Path) -> _Job:
 
 
 def _causes(reason: str, folder: Path) -> Iterator[str]:
-    """What makes a job run; nothing if it only reads what other jobs make again."""
+    """Yield what makes a job run; nothing if it only reads what other jobs make again."""
     found = [cause for part, cause in _OTHER_REASONS.items() if part in reason]
     changed = _CHANGED.search(reason)
     if changed:

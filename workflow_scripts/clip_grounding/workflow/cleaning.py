@@ -1,4 +1,4 @@
-"""What ``make clean`` removes: the files that runs made, by Snakemake's record of them.
+"""Remove the files that runs made, by Snakemake's record of them, for ``make clean``.
 
 Downloads, and whatever else lies in the same folders, stay: a gigabyte is not fetched twice for a
 clean start, and nobody's own file is removed because of where it lies.

@@ -112,7 +112,7 @@ def explained_directions(config: dict, attribution: str) -> list[str]:
 
 
 def is_local_folder(checkpoint: str) -> bool:
-    """Tell whether a model's `checkpoint` is a folder of this machine, not a hub id."""
+    """Whether a model's `checkpoint` is a folder on this machine, not a hub id."""
     return checkpoint.startswith(("/", ".", "~"))
 
 
@@ -195,7 +195,7 @@ _Validator = extend(
 
 
 def _describe(error: ValidationError) -> Iterator[str]:
-    """Say what is wrong and what is allowed, a line for every problem of one schema error."""
+    """Describe what is wrong and what is allowed, a line for every problem of a schema error."""
     path, value = list(error.absolute_path), error.instance
     if "propertyNames" in error.absolute_schema_path:
         name = value if value.isprintable() else ascii(value)
@@ -230,7 +230,7 @@ def _describe(error: ValidationError) -> Iterator[str]:
 
 
 def _allowed(schema: dict) -> str:
-    """Put into words what `schema` allows."""
+    """Describe in words what `schema` allows."""
     if "anyOf" in schema:
         return _join(map(_allowed, schema["anyOf"]), " or ")
     if "enum" in schema or "const" in schema:
@@ -399,6 +399,6 @@ def _shape_of(model: dict) -> tuple[str | None, ModelConfig | None]:
 
 
 def _section(config: dict, key: str) -> dict:
-    """Give a section of settings that may be unsound, empty if it is no mapping."""
+    """Return a section of unvalidated settings; an empty one if it is not a mapping."""
     section = config.get(key)
     return section if isinstance(section, dict) else {}

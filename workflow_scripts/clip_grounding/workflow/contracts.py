@@ -1,4 +1,4 @@
-"""What the attribution methods say of themselves, read without importing them or torch.
+"""Read the contracts of the attribution methods, without importing them or torch.
 
 A method's module assigns a literal, ``CONTRACT``, with the keys
 
@@ -128,12 +128,12 @@ def attribution_schema(kind: str) -> dict:
 
 
 def method_of(attribution: dict) -> dict:
-    """Give the kind and parameters of an entry of ``attributions``: what its maps depend on."""
+    """Return what an attribution's maps depend on: its kind and parameters."""
     return {key: value for key, value in attribution.items() if key != "directions"}
 
 
 def why_refused(attribution: dict, direction: str, family: str | None) -> str | None:
-    """Say why a method cannot explain a direction of a model; None if it can.
+    """Return why a method cannot explain a direction of a model; None if it can.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a dotted name in a file stands for.
+    """The definition that a dotted name in a file stands for.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a job's code is, so that a job reruns when its code changes and not when a file is touched.
+"""Hash a job's code, so that it reruns when its code changes and not when a file is touched.
 
 A script's fingerprint is a hash of its statements and of every definition of the library that it
 can reach by name, from definition to definition; see `clip_grounding.workflow.definitions` for

@@ -1,4 +1,4 @@
-"""What a script is given, and what it leaves: its settings, its log and its outputs' stamps."""
+"""Unpack a script's settings, open its log and stamp its outputs."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What Snakemake remembers of outputs, put right by what the outputs say of themselves.
+"""Correct Snakemake's records of outputs by the stamps that the outputs carry.
 
 Snakemake reruns a job when the settings on its record differ from those of today. Its records stay
 behind when results are copied, can be another folder's, and say nothing of a file that was put in
@@ -29,7 +29,7 @@ class Output(NamedTuple):
 
 
 class Records(Protocol):
-    """Where Snakemake keeps what it knows of outputs."""
+    """The records that Snakemake keeps of outputs."""
 
     def params(self, path: str) -> list[str] | None:
         """Return the recorded parameters, as their representations; None without a record."""
@@ -133,7 +133,7 @@ def refuse_stale(
 
 
 def _is_own(path: str) -> bool:
-    """Tell whether replacing a file would lose its content; a manifest guards its folder itself."""
+    """Whether replacing a file would lose its content; a manifest guards its folder itself."""
     return not os.path.islink(path) and Path(path).name != "manifest.json"
 
 

@@ -129,7 +129,7 @@ class Reader:
         return f" {reference.text}#{numbers}" if reference.names else f" {reference.text}"
 
     def _resolve(self, name: str, attributes: list[str]):
-        """What a dotted name stands for; None for a local name and for one of Python's own."""
+        """Return what a dotted name stands for; None for a local name and for a builtin."""
         for scope in reversed(self._scopes):
             if name in scope.outside:
                 break

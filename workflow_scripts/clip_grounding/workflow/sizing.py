@@ -1,4 +1,4 @@
-"""How much time and memory a job asks a cluster for, from the work that it has.
+"""Estimate the time and memory that a job requests from a cluster, from its work.
 
 A request must be enough: a job that exceeds it is killed. One that is several times too
 large only waits a little longer in the queue. So each is an estimate of the work with a
@@ -52,7 +52,7 @@ START = 15
 
 @dataclass(frozen=True)
 class Size:
-    """What a model costs.
+    """The size of a model, for its costs.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def passes_of(attribution: dict, tokens: int) -> tuple[int, int]:
 
 
 def _number(value: int | str, attribution: dict) -> int:
-    """Give a number of a contract, or the parameter that holds it."""
+    """Return a number of a contract, or the value of the parameter that it names."""
     return attribution[value] if isinstance(value, str) else value
 
 

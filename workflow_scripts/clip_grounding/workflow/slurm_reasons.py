@@ -1,4 +1,4 @@
-"""What Slurm said of the jobs that failed, for the end of a run.
+"""Report Slurm's reasons for failed jobs at the end of a run.
 
 Snakemake shows a failed job's logs up to the first that is empty. A job that Slurm killed has
 often said nothing yet, so Slurm's own log, which says why, would go unseen.
@@ -13,7 +13,7 @@ REASON = re.compile(r"slurmstepd\S*: error: (?:\*\*\* )?(.*?)(?: \*\*\*)?$", re.
 
 
 def explain_failures(run_log: str) -> list[str]:
-    """Give a line per job that failed and that no retry finished: what, why, and Slurm's log.
+    """Return a line per failed job that no retry finished: its name, reason and Slurm log.
 
     Parameters
     ----------

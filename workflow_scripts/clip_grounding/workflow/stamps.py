@@ -30,7 +30,7 @@ _UNSTAMPED = "benchmarks/"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an output was made from.
+    """A record of what an output was made from.
 
     Attributes
     ----------
@@ -168,7 +168,7 @@ class Stamps:
         return self._known[path]
 
     def find_fault(self, path: str) -> str | None:
-        """Say why a file cannot be trusted, whatever the settings; None if nothing is wrong.
+        """Return why a file cannot be trusted, whatever the settings; None if it can.
 
         Its inputs must be those that it was made from, as far as they are there.
         """
