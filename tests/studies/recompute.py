@@ -22,8 +22,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from plain_attribution import plain_relevance  # noqa: E402 (needs the path)
-from recomputed_scores import Recomputation, largest_differences, padding  # noqa: E402
+from plain_attribution import plain_relevance
+from recomputed_scores import Recomputation, largest_differences, padding
 
 WITHOUT_MAPS = "baseline"
 
@@ -43,7 +43,7 @@ def load_tokenizer(folder):
     return tokenizer, config.text_config.max_position_embeddings - n_specials
 
 
-def check_masks(data, masks, generator, n_images):
+def check_masks(data, run, generator, n_images):
     """Pixels in which masks differ from those of the panoptic archive's PNGs."""
     outer = zipfile.ZipFile(data / "panoptic.zip")
     archives = [outer]
@@ -51,22 +51,24 @@ def check_masks(data, masks, generator, n_images):
         if name.endswith(".zip") and not name.startswith("__MACOSX"):
             archives.append(zipfile.ZipFile(io.BytesIO(outer.read(name))))
     files = {Path(name).name: (own, name) for own in archives for name in own.namelist()}
-    narratives = masks.narratives.drop_duplicates("image_id")
+    narratives = run.narratives.drop_duplicates("image_id")
     worst = 0
-    for record in narratives.sample(min(n_images, len(narratives)), random_state=generator).itertuples():
-        if record.image_id not in masks.masks.index.get_level_values(0):
+    for record in narratives.sample(
+        min(n_images, len(narratives)), random_state=generator
+    ).itertuples():
+        if record.image_id not in run.masks.index.get_level_values(0):
             continue  # no phrase of it names a region
         own, name = files[record.panoptic_file]
         red, green, blue = np.moveaxis(np.asarray(Image.open(own.open(name)), np.int64), 2, 0)
         ids = red + 256 * green + 256**2 * blue
-        for row in masks.masks.loc[record.image_id].itertuples():
+        for row in run.masks.loc[record.image_id].itertuples():
             expected = np.isin(ids, [0] if row.Index < 0 else row.segment_ids)
-            differs = expected != masks.region(record.image_id, row.Index)
+            differs = expected != run.region(record.image_id, row.Index)
             worst = max(worst, differs.sum(), abs(expected.sum() - row.area))
     return worst
 
 
-def check_relevance(data, split, folder, run, contender, table, layers, rows):
+def check_relevance(data, folder, run, contender, layers, rows):
     """Largest difference from maps by stock transformers, as a share of a map's maximum."""
     import torch
     from transformers import CLIPImageProcessorPil, CLIPModel
@@ -74,10 +76,8 @@ def check_relevance(data, split, folder, run, contender, table, layers, rows):
     model = CLIPModel.from_pretrained(folder, attn_implementation="eager").eval()
     process = CLIPImageProcessorPil.from_pretrained(folder)
     words, length = run.words[contender[0]], run.lengths[contender[0]]
-    specials = model.config.text_config.bos_token_id, model.config.text_config.eos_token_id
-    first, last = words.tokenizer("")["input_ids"][0], words.tokenizer("")["input_ids"][-1]
-    model.config.text_config.eos_token_id = last
-    del specials
+    first, last = words.tokenizer("")["input_ids"]
+    model.config.text_config.eos_token_id = last  # where the plain method looks for it
     narratives = run.narratives.set_index("narrative")
     archive = zipfile.ZipFile(data / "images.zip")
     names = {Path(name).name: name for name in archive.namelist() if "__MACOSX" not in name}
@@ -100,7 +100,7 @@ def check_relevance(data, split, folder, run, contender, table, layers, rows):
         ids = [first, *words.encoded(text)["input_ids"][:length], last]
         used = {"last": 1, "all": 99}.get(layers, layers)
         expected = plain_relevance(model, pixels, torch.tensor(ids), contender[2], used).numpy()
-        ours = table.loc[(row.narrative, row.phrase, row.prompt), "relevance"]
+        ours = run.relevance[contender].loc[(row.narrative, row.phrase, row.prompt), "relevance"]
         if len(ours) != expected.size:
             return np.inf
         worst = max(worst, abs(ours - expected.ravel()).max() / max(expected.max(), 1e-9))
@@ -108,11 +108,18 @@ def check_relevance(data, split, folder, run, contender, table, layers, rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("results", type=Path, help="the run's folder results/<dataset>")
     parser.add_argument("data", type=Path, help="its folder data/<dataset>")
-    parser.add_argument("--checkpoint", action="append", default=[], metavar="MODEL=FOLDER",
-                        help="default: data/models/MODEL; the first model's first")
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="MODEL=FOLDER",
+        help="default: data/models/MODEL; the first model's first",
+    )
     parser.add_argument("--phrases", type=int, default=200)
     parser.add_argument("--maps", type=int, default=20, help="recomputed per model and direction")
     parser.add_argument("--seed", type=int, default=0, help="the run's own (`seed`)")
@@ -124,8 +131,13 @@ def main():
     contenders = [tuple(own) for own in contenders.to_numpy() if own[0] != WITHOUT_MAPS]
     models = list(dict.fromkeys(own[0] for own in contenders))
     given = dict(pair.split("=", 1) for pair in arguments.checkpoint)
-    folders = {name: given.get(name, arguments.data.parent / "models" / name) for name in [*given, *models]}
-    paths = {own: list((results / "relevance" / "/".join(own)).glob("*.parquet")) for own in contenders}
+    folders = {
+        name: Path(given.get(name, arguments.data.parent / "models" / name))
+        for name in [*given, *models]
+    }
+    paths = {
+        own: list((results / "relevance" / "/".join(own)).glob("*.parquet")) for own in contenders
+    }
     run = Recomputation(
         *(read([results / f"{name}.parquet"]) for name in ("phrases", "narratives")),
         read((results / "masks").glob("*.parquet")),
@@ -143,7 +155,15 @@ def main():
     print("masks: at most", check_masks(arguments.data, run, generator, 50), "pixels differ")
     for own, files in paths.items():
         facts = json.loads(pq.read_schema(files[0]).metadata[b"provenance"])
-        print(own, {key: facts[key] for key in facts if key not in ("libraries",)})
+        attribution, folder = facts["attribution"], folders[own[0]]
+        family = json.loads((folder / "config.json").read_text())["model_type"]
+        if attribution["kind"] != "gradient_attention" or family != "clip":
+            print("maps of", *own, "are not recomputed")
+            continue
+        rows = run.relevance[own].reset_index()
+        rows = rows.sample(min(arguments.maps, len(rows)), random_state=generator)
+        worst = check_relevance(arguments.data, folder, run, own, attribution["layers"], rows)
+        print(f"maps of {' '.join(own)}: {worst:.1e} of a map's maximum")
 
 
 if __name__ == "__main__":

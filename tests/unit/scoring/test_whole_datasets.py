@@ -33,7 +33,17 @@ PIECES += ["", "<|endoftext|>", "車 😀", "red red star", "of", "itâ€™s",
 PIECES += ["of " * 40 + "all"]
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 20), (7, 5), (31, 32), (224, 224), (60, 131), (1000, 20)]
 SIZES += [(20, 1000), (3, 700)]
-KINDS = ["uniform", "heavy tails", "sink", "ties", "constant", "zeros", "one above", "tiny", "signs"]
+KINDS = [
+    "uniform",
+    "heavy tails",
+    "sink",
+    "ties",
+    "constant",
+    "zeros",
+    "one above",
+    "tiny",
+    "signs",
+]
 
 
 @pytest.fixture(scope="module")

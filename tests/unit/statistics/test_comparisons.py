@@ -123,3 +123,9 @@ def test_a_pair_without_a_shared_phrase_has_no_row():
     half = (scores["narrative"] % 2 == 0) == (scores["prompt"] == "matched")
     comparisons = compare(scores[half], 10, 0.95, 0)
     assert comparisons.empty
+
+
+@pytest.mark.parametrize(("n_images", "is_warned"), [(59, True), (60, False)])
+def test_few_images_are_named_in_the_log(n_images, is_warned, capsys):
+    compare(score_table(phrase_keys(n_images), [MATCHED, RANDOM]), 20, 0.95, 0)
+    assert (f"text_to_image: {n_images} images are few" in capsys.readouterr().out) == is_warned
