@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from recomputed_scores import Recomputation, largest_differences
@@ -195,7 +195,11 @@ def draw_relevance(dataset, narratives, phrases, tokenizer):
 
 
 @given(datasets)
-@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=300,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 def test_every_column_of_a_dataset_is_that_of_the_recomputation(folder, tmp_path_factory, dataset):
     own = tmp_path_factory.mktemp("dataset", numbered=True)
     narratives, phrases, masks = build(own, dataset)

@@ -126,6 +126,7 @@ def exclude_wordless(
     """Take the strict text-to-image scores from phrases of which a model reads no word.
 
     Their prompt is the empty text: what a map says of it is nothing that the phrase asks for.
+    A row that is left out already keeps its reason.
 
     Parameters
     ----------
@@ -143,7 +144,8 @@ def exclude_wordless(
     )
     scores = scores.copy()
     scores.loc[rows, list(strict.METRICS)] = np.nan
-    scores["strict_excluded"] = np.where(rows, "no_tokens", None)
+    left_out = scores["strict_excluded"].where(scores["strict_excluded"].notna(), None)
+    scores["strict_excluded"] = np.where(rows & left_out.isna(), "no_tokens", left_out)
     return scores
 
 
