@@ -54,6 +54,12 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def tokenizers(folder):
+    """The library's tokenizer, and the stock one."""
+    return TextTokenizer(folder), AutoTokenizer.from_pretrained(folder)
+
+
 def draw_map(generator, kind, size):
     """Relevance as models make it, and as none should."""
     noise = generator.random(size)
@@ -200,13 +206,15 @@ def draw_relevance(dataset, narratives, phrases, tokenizer):
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_column_of_a_dataset_is_that_of_the_recomputation(folder, tmp_path_factory, dataset):
+def test_every_column_of_a_dataset_is_that_of_the_recomputation(
+    tokenizers, tmp_path_factory, dataset
+):
     own = tmp_path_factory.mktemp("dataset", numbered=True)
     narratives, phrases, masks = build(own, dataset)
     if phrases.empty:
         assert masks is None
         return
-    tokenizer = TextTokenizer(folder)
+    tokenizer, stock = tokenizers
     relevance = draw_relevance(dataset, narratives, phrases, tokenizer)
     grid = dataset["grid"]
     image = exclude_wordless(
@@ -235,7 +243,7 @@ def test_every_column_of_a_dataset_is_that_of_the_recomputation(folder, tmp_path
         narratives,
         masks,
         {(MODEL, METHOD, direction): table for direction, table in relevance.items()},
-        {MODEL: (AutoTokenizer.from_pretrained(folder), CONTEXT - 2)},
+        {MODEL: (stock, CONTEXT - 2)},
         MODEL,
         SEED,
     )
