@@ -202,7 +202,7 @@ def draw_relevance(dataset, narratives, phrases, tokenizer):
 
 @given(datasets)
 @settings(
-    max_examples=300,
+    max_examples=50,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
