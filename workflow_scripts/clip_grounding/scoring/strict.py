@@ -66,13 +66,14 @@ def _places(length: int, size: int, cut: int = 0) -> tuple[np.ndarray, np.ndarra
     -------
     low : ndarray of int64, shape (size - 2 * cut,)
         The lower index.
-    parts : ndarray of int64, shape (size - 2 * cut,)
-        The share of the next index, in parts of `whole`.
+    parts : ndarray of float64, shape (size - 2 * cut,)
+        The share of the next index, in whole parts of `whole`.
     whole : int
     """
     whole = 2 * size
     centers = np.maximum((2 * np.arange(cut, size - cut) + 1) * length - size, 0)
-    return *np.divmod(centers, whole), whole
+    low, parts = np.divmod(centers, whole)
+    return low, parts.astype(np.float64), whole
 
 
 def _interpolate(
@@ -95,10 +96,12 @@ def _interpolate(
     # Band by band, which stays in the processor's cache. Not as a matrix product: BLAS would
     # start threads that fight over a job's one core.
     bounds = np.searchsorted(low_rows, np.arange(len(grid) + 1))
+    room = np.empty((np.diff(bounds).max(), len(low_columns)))
     for row, (start, stop) in enumerate(pairwise(bounds)):
-        band = row_parts[start:stop, None] * steps[row]
+        band = np.multiply(row_parts[start:stop, None], steps[row], out=room[: stop - start])
         band += wide[row]
-        np.divide(band, n_rows * n_columns, out=out[start:stop], casting="same_kind")
+        band /= n_rows * n_columns
+        out[start:stop] = band
     return out
 
 
