@@ -24,7 +24,7 @@ include: "rules/annotations.smk"
 include: "rules/relevance.smk"
 include: "rules/scores.smk"
 include: "rules/rankings.smk"
-include: "rules/report.smk"
+include: "rules/examples.smk"
 include: "rules/gallery.smk"
 include: "rules/published.smk"
 include: "rules/failures.smk"
@@ -41,6 +41,8 @@ rule all:
             "comparisons.csv",
             "rankings.csv",
             "waterfall.csv",
+            "areas.csv",
+            "curves.csv",
         ),
         figures_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),

@@ -151,7 +151,7 @@ def directions_of(attribution):
     return explained_directions(CONFIG, attribution)
 
 
-def contenders_of(dataset):
+def evaluations_of(dataset):
     """All [model, attribution, direction] that are scored, baselines last."""
     return [
         [model, attribution, direction]
@@ -266,13 +266,13 @@ def waterfall_inputs(wildcards):
 
 def score_files(wildcards):
     dataset = wildcards.dataset
-    return contender_files("scores", dataset, contenders_of(dataset))
+    return evaluation_files("scores", dataset, evaluations_of(dataset))
 
 
 def collect_spec(wildcards):
     return spec_of(
         dataset=wildcards.dataset,
-        contenders=contenders_of(wildcards.dataset),
+        evaluations=evaluations_of(wildcards.dataset),
         shards=len(shards_of(wildcards.dataset)),
     )
 
@@ -294,8 +294,8 @@ def published_means(dataset):
     if not is_published_dataset(DATASETS[dataset], CONFIG["max_images"]):
         return []
     rows = []
-    for model, attribution, direction in contenders_of(dataset):
-        prompts = ["none"] if model == "baseline" else ["matched", "null"]
+    for model, attribution, direction in evaluations_of(dataset):
+        prompts = ["none"] if model == "baseline" else ["matched", "unimodal"]
         for prompt in prompts:
             mean = published_mean(
                 direction,
@@ -317,23 +317,23 @@ def waterfall_spec(wildcards):
 
 
 def explained_of(dataset):
-    """The contenders that have maps: all but the baselines."""
-    return [contender for contender in contenders_of(dataset) if contender[0] != "baseline"]
+    """The evaluations that have maps: all but the baselines'."""
+    return [own for own in evaluations_of(dataset) if own[0] != "baseline"]
 
 
 def waterfall_files(wildcards):
-    return contender_files("waterfall", wildcards.dataset, explained_of(wildcards.dataset))
+    return evaluation_files("waterfall", wildcards.dataset, explained_of(wildcards.dataset))
 
 
 def threshold_files(wildcards):
-    return contender_files("thresholds", wildcards.dataset, explained_of(wildcards.dataset))
+    return evaluation_files("thresholds", wildcards.dataset, explained_of(wildcards.dataset))
 
 
-def contender_files(stage, dataset, contenders):
-    """Every shard's file of a stage, contender by contender."""
+def evaluation_files(stage, dataset, evaluations):
+    """Every shard's file of a stage, evaluation by evaluation."""
     return [
         path
-        for model, attribution, direction in contenders
+        for model, attribution, direction in evaluations
         for path in shard_files(
             f"results/{{dataset}}/{stage}/{model}/{attribution}/{direction}/{{shard}}.parquet",
             dataset,
@@ -342,14 +342,14 @@ def contender_files(stage, dataset, contenders):
 
 
 def cost_files(wildcards):
-    """The relevance jobs' benchmark files, of the contenders that have them for all shards.
+    """The relevance jobs' benchmark files, of the evaluations that have them for all shards.
 
     Where maps are there and their benchmark file is not, its job must not run again for it.
     """
     files = []
-    for contender in explained_of(wildcards.dataset):
-        relevance = contender_files("relevance", wildcards.dataset, [contender])
-        folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(contender)}"
+    for evaluation in explained_of(wildcards.dataset):
+        relevance = evaluation_files("relevance", wildcards.dataset, [evaluation])
+        folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(evaluation)}"
         costs = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
         pairs = zip(costs, relevance, strict=True)
         if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
@@ -358,9 +358,9 @@ def cost_files(wildcards):
 
 
 def steps_spec(wildcards):
-    """Settings of a summary over contenders' files, listed as `contender_files` lists them."""
+    """Settings of a summary over evaluations' files, listed as `evaluation_files` lists them."""
     return spec_of(
-        contenders=explained_of(wildcards.dataset),
+        evaluations=explained_of(wildcards.dataset),
         shards=len(shards_of(wildcards.dataset)),
         bootstrap=CONFIG["bootstrap"],
         seed=CONFIG["seed"],
@@ -378,7 +378,7 @@ def published_spec(wildcards):
     return spec_of(**describe_source({"url": [place]}, DIGESTS))
 
 
-def compared_contender():
+def compared_pair():
     """The dataset's model and attribution that were published; else its first."""
     pairs = pairs_of(CONFIG["dataset"])
     for model, attribution in pairs:
@@ -389,7 +389,7 @@ def compared_contender():
 
 
 def compare_spec(wildcards):
-    model, attribution = compared_contender()
+    model, attribution = compared_pair()
     return spec_of(dataset=CONFIG["dataset"], model=model, attribution=attribution)
 
 

@@ -1,4 +1,4 @@
-"""What the figures, the animations and the gallery show, and what they read for it."""
+"""The charts, each drawn from tables; and the settings and inputs of what shows examples."""
 
 from clip_grounding.files import digest_file
 from clip_grounding.gallery.page import ASSETS
@@ -32,16 +32,84 @@ def interval_spec(wildcards):
     return spec_of(confidence=CONFIG["bootstrap"]["confidence"])
 
 
-def chart_spec(wildcards):
+def pair_spec(wildcards):
     return spec_of(
         **first_explained(wildcards.dataset), confidence=CONFIG["bootstrap"]["confidence"]
     )
 
 
-def area_spec(wildcards):
+def areas_spec(wildcards):
     return spec_of(
         **first_explained(wildcards.dataset), bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]
     )
+
+
+# name of the figure: (its tables, its settings, its label in the report); it is drawn by
+# `draw_<name>` in clip_grounding/figures/<name>.py
+CHARTS = {
+    "heatmap": (["rankings"], interval_spec, "models and attributions"),
+    "cost": (["summary"], interval_spec, "score and cost"),
+    "scores": (["summary"], bars_spec, "poster scores"),
+    "strict": (["summary"], bars_spec, "strict scores"),
+    "differences": (["comparisons"], bars_spec, "paired differences"),
+    "area": (["areas"], pair_spec, "scores by region area"),
+    "slices": (["summary"], pair_spec, "strict scores by slice"),
+    "thresholds": (["curves", "summary"], interval_spec, "IoU by threshold"),
+    "waterfall": (["waterfall"], pair_spec, "from poster to strict"),
+}
+
+
+def figures_of(dataset):
+    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
+    pages = [f"examples/{model}/{attribution}" for model, attribution in explained_pairs(dataset)]
+    return [
+        f"results/{dataset}/figures/{name}.{suffix}"
+        for name in [*CHARTS, *pages]
+        for suffix in ("pdf", "png")
+    ]
+
+
+captioned = report  # a line cannot begin with `report`, which is a directive
+
+
+def chart_files(chart, label):
+    return [
+        captioned(
+            f"results/{{dataset}}/figures/{chart}.{suffix}",
+            caption=f"report/{chart}.rst",
+            category="{dataset}",
+            subcategory="Scores",
+            labels={"figure": label, "format": suffix.upper()},
+        )
+        for suffix in ("pdf", "png")
+    ]
+
+
+for chart, (tables, spec, label) in CHARTS.items():
+
+    rule:
+        name:
+            f"plot_{chart}"
+        localrule: True
+        input:
+            [f"results/{{dataset}}/{table}.csv" for table in tables],
+        output:
+            chart_files(chart, label),
+        params:
+            code=code_of("plot_chart", f"clip_grounding.figures.{chart}.draw_{chart}"),
+            spec=spec,
+        log:
+            f"logs/{{dataset}}/plot_{chart}.log",
+        benchmark:
+            f"benchmarks/{{dataset}}/plot_{chart}.tsv"
+        threads: 1
+        resources:
+            mem_mb=growing(1000),
+            runtime=growing(10),
+        conda:
+            "../envs/tables.yaml"
+        script:
+            "../workflow_scripts/plot_chart.py"
 
 
 def examples_spec(wildcards):
@@ -120,7 +188,7 @@ def all_images_files(wildcards):
 
 
 def relevance_files(wildcards):
-    return contender_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
+    return evaluation_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
 
 
 def gallery_spec(wildcards):
@@ -134,31 +202,8 @@ def gallery_spec(wildcards):
             for direction in DIRECTIONS
             if any(direction in own for own in explained_pairs(wildcards.dataset).values())
         ],
-        contenders=explained_of(wildcards.dataset),
+        evaluations=explained_of(wildcards.dataset),
         shards=len(shards_of(wildcards.dataset)),
         seed=CONFIG["seed"],
         assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
     )
-
-
-CHARTS = [
-    "heatmap",
-    "cost",
-    "scores",
-    "strict",
-    "differences",
-    "area",
-    "slices",
-    "thresholds",
-    "waterfall",
-]
-
-
-def figures_of(dataset):
-    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
-    pages = [f"examples/{model}/{attribution}" for model, attribution in explained_pairs(dataset)]
-    return [
-        f"results/{dataset}/figures/{name}.{kind}"
-        for name in [*CHARTS, *pages]
-        for kind in ("pdf", "png")
-    ]

@@ -45,12 +45,12 @@ def takes_part(wildcards, dataset):
         return False
     if not {"attribution", "direction"} <= set(wildcards):
         return True
-    contender = [
+    evaluation = [
         wildcards.get("model", "baseline"),
         wildcards["attribution"],
         wildcards["direction"],
     ]
-    return contender in contenders_of(dataset)
+    return evaluation in evaluations_of(dataset)
 
 
 def settings_of(maker, wildcards):

@@ -2,7 +2,7 @@
 
 
 rule compute_relevance:
-    """Compute every phrase's relevance map, for its own prompt and the null prompt."""
+    """Compute every phrase's relevance map, for its own prompt and the unimodal prompt."""
     input:
         unpack(relevance_inputs),
     output:

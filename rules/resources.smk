@@ -61,12 +61,12 @@ def image_count(dataset):
 
 def table_minutes(wildcards, attempt):
     dataset = wildcards.dataset
-    return sizing.table_minutes(image_count(dataset), len(contenders_of(dataset)), attempt)
+    return sizing.table_minutes(image_count(dataset), len(evaluations_of(dataset)), attempt)
 
 
 def table_mb(wildcards, attempt):
     dataset = wildcards.dataset
-    return sizing.table_mb(image_count(dataset), len(contenders_of(dataset)), attempt)
+    return sizing.table_mb(image_count(dataset), len(evaluations_of(dataset)), attempt)
 
 
 def index_minutes(wildcards, attempt):

@@ -193,3 +193,61 @@ rule compare_contenders:
         "../envs/tables.yaml"
     script:
         "../workflow_scripts/compare_contenders.py"
+
+
+rule summarize_areas:
+    """Average the first model's scores, and the baselines', on the phrases of each region area."""
+    input:
+        scores="results/{dataset}/scores.parquet",
+    output:
+        areas=report(
+            "results/{dataset}/areas.csv",
+            caption="report/areas_table.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "scores by region area"},
+        ),
+    params:
+        code=code_of("summarize_areas"),
+        spec=areas_spec,
+    log:
+        "logs/{dataset}/summarize_areas.log",
+    benchmark:
+        "benchmarks/{dataset}/summarize_areas.tsv"
+    threads: 1
+    resources:
+        mem_mb=table_mb,
+        runtime=table_minutes,
+    conda:
+        "../envs/tables.yaml"
+    script:
+        "../workflow_scripts/summarize_areas.py"
+
+
+rule summarize_curves:
+    """Average the foreground IoU of every model at each threshold."""
+    input:
+        thresholds=threshold_files,
+    output:
+        curves=report(
+            "results/{dataset}/curves.csv",
+            caption="report/curves_table.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "IoU by threshold"},
+        ),
+    params:
+        code=code_of("summarize_curves"),
+        spec=steps_spec,
+    log:
+        "logs/{dataset}/summarize_curves.log",
+    benchmark:
+        "benchmarks/{dataset}/summarize_curves.tsv"
+    threads: 1
+    resources:
+        mem_mb=table_mb,
+        runtime=table_minutes,
+    conda:
+        "../envs/tables.yaml"
+    script:
+        "../workflow_scripts/summarize_curves.py"

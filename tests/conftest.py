@@ -58,7 +58,7 @@ class Small:
             pixels = images.pixels(*narrative[["file_name", "height", "width"]])
         if direction == "text_to_image":
             return pixels, phrase.utterance if prompt == "matched" else ""
-        if prompt == "null":
+        if prompt == "unimodal":
             return np.zeros_like(pixels), narrative["text"]
         record = self.masks.set_index(["image_id", "mask"]).loc[phrase.image_id, phrase.mask]
         size = [record["height"], record["width"]]

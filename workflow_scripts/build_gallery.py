@@ -11,7 +11,7 @@ from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import SELECTED_BY, choose_items
-from clip_grounding.tables import read_contenders, read_table
+from clip_grounding.tables import read_evaluations, read_table
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -29,7 +29,7 @@ items = choose_items(
 own = [("image_id", "in", items["image_id"].unique().tolist())]
 scores = read_table(files.scores, filters=own)
 phrases = phrases[phrases["image_id"].isin(items["image_id"])]
-relevance = list(read_contenders(files.relevance, spec["contenders"], spec["shards"], own))
+relevance = list(read_evaluations(files.relevance, spec["evaluations"], spec["shards"], own))
 masks = pd.concat(read_table(path, filters=own) for path in files.masks)
 index = build_index(items, scores, phrases, narratives) | describe_look() | facts
 index["workflow"] = __version__

@@ -102,7 +102,7 @@ class Bench:
             self.stock.get_text_features(input_ids=self.explainer._ids(batch))
 
     def targets(self, phrases: int) -> list[torch.Tensor]:
-        """Text embeddings for each image: so many phrases and the null prompt."""
+        """Text embeddings for each image: so many phrases and the unimodal prompt."""
         random = torch.Generator().manual_seed(0)
         shape = len(self.pixels), phrases + 1, 512
         return list(torch.nn.functional.normalize(torch.randn(shape, generator=random), dim=-1))

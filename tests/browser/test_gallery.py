@@ -94,16 +94,16 @@ def test_a_model_shows_its_prompts_and_all_models_their_matched_maps(browser, pa
     both = browser.execute_script(names)
     assert "first" in both
     assert "second" in both
-    assert "null" not in both
+    assert "unimodal" not in both
     choose(browser, "model", "second")
     one = browser.execute_script(names)
-    assert "null" in one
+    assert "unimodal" in one
     assert "mismatched" in one
     assert "first" not in one
 
 
 @pytest.mark.parametrize("order", ["down", "up"])
-@pytest.mark.parametrize("by", ["matched", "gain", "specific", "dispute", "null"])
+@pytest.mark.parametrize("by", ["matched", "gain", "specific", "dispute", "unimodal"])
 @pytest.mark.parametrize("metric", ["ap", "pointing"])
 def test_items_are_sorted_by_what_is_chosen(browser, page, by, metric, order):
     open_page(browser, page)
@@ -118,15 +118,15 @@ def test_items_are_sorted_by_what_is_chosen(browser, page, by, metric, order):
     )
 
     def value(item):
-        matched, null, mismatched = (
+        matched, unimodal, mismatched = (
             [item[f"{model} {prompt}"] for model in ("first", "second")]
-            for prompt in ("matched", "null", "mismatched")
+            for prompt in ("matched", "unimodal", "mismatched")
         )
-        means = {name: sum(own) / 2 for name, own in (("matched", matched), ("null", null))}
+        means = {name: sum(own) / 2 for name, own in (("matched", matched), ("unimodal", unimodal))}
         return {
             "matched": means["matched"],
-            "null": means["null"],
-            "gain": means["matched"] - means["null"],
+            "unimodal": means["unimodal"],
+            "gain": means["matched"] - means["unimodal"],
             "specific": means["matched"] - sum(mismatched) / 2,
             "dispute": abs(matched[0] - matched[1]),
         }[by]

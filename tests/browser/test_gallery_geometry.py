@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from clip_grounding.figures.overlays import overlay
 from clip_grounding.gallery.maps import pack_patches, pack_tokens
-from clip_grounding.scoring.strict import upsample_to_image
+from clip_grounding.geometry import upsample_to_image
 
 pytestmark = pytest.mark.browser
 

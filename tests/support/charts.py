@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from score_tables import phrase_keys, phrase_tables, score_table
 
-from clip_grounding.figures.area import average_by_area, draw_area
+from clip_grounding.figures.area import draw_area
 from clip_grounding.figures.bars import draw_scores
 from clip_grounding.figures.cost import draw_cost
 from clip_grounding.figures.curves import CHANCE_LOOKS
@@ -16,12 +16,14 @@ from clip_grounding.figures.differences import draw_differences
 from clip_grounding.figures.heatmap import draw_heatmap
 from clip_grounding.figures.slices import draw_slices
 from clip_grounding.figures.style import COLORS, house_style
-from clip_grounding.figures.thresholds import average_curves, draw_thresholds
+from clip_grounding.figures.thresholds import draw_thresholds
 from clip_grounding.figures.waterfall import draw_waterfall
 from clip_grounding.scoring import waterfall as steps_of
 from clip_grounding.scoring.strict import LEVELS
+from clip_grounding.statistics.areas import average_by_area
 from clip_grounding.statistics.comparisons import compare
 from clip_grounding.statistics.costs import add_costs
+from clip_grounding.statistics.curves import average_curves
 from clip_grounding.statistics.rankings import rank_contenders
 from clip_grounding.statistics.summary import add_published, summarize
 
@@ -34,12 +36,12 @@ BOOTSTRAP = {"resamples": 20, "confidence": 0.95, "seed": 0}
 
 def scores_of(models, n_images=60, attributions=(HOW,)):
     """Scores of every contender; the centre has none image to text, as in a run."""
-    prompts = ("matched", "null", "mismatched")
+    prompts = ("matched", "unimodal", "mismatched")
     own = [(m, a, prompt) for m in models for a in attributions for prompt in prompts]
     scores = score_table(phrase_keys(n_images), [*BASELINES, *own])
-    area = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
+    chance = np.float32(0.3) * scores["region_area"] + np.float32(0.1)
     is_empty = scores["attribution"] == "empty"
-    scores = scores.assign(area=area, ap=scores["ap"].where(~is_empty, area))
+    scores = scores.assign(chance=chance, ap=scores["ap"].where(~is_empty, chance))
     return scores[(scores["attribution"] != "center") | (scores["direction"] == DIRECTIONS[0])]
 
 
@@ -70,7 +72,7 @@ def curves_of(models, directions=DIRECTIONS, attributions=(HOW,)):
     for model, attribution in product(models, attributions):
         for direction in directions:
             rows = pd.MultiIndex.from_product(
-                [range(40), ["matched", "mismatched", "null"], LEVELS.astype(np.float32)],
+                [range(40), ["matched", "mismatched", "unimodal"], LEVELS.astype(np.float32)],
                 names=["image_id", "prompt", "level"],
             ).to_frame(index=False)
             rows["n_phrases"] = 1 + rows["image_id"] % 3
@@ -85,7 +87,7 @@ def waterfall_of(models):
     for model in models:
         for direction, steps in steps_of.STEPS.items():
             keys = phrase_keys(30)
-            table = keys.merge(pd.DataFrame({"prompt": ["matched", "null"]}), how="cross")
+            table = keys.merge(pd.DataFrame({"prompt": ["matched", "unimodal"]}), how="cross")
             table = table.merge(pd.DataFrame({"step": steps}), how="cross")
             tables.append(
                 ((model, HOW, direction), table.assign(score=generator.random(len(table))))

@@ -45,7 +45,7 @@ def invented_tables(captions: list[str], models: list[str], size=SIZE) -> dict:
     scores, relevance = [], []
     for direction in DIRECTIONS:
         for model in [*models, "baseline"]:
-            prompts = ["none"] if model == "baseline" else ["matched", "null", "mismatched"]
+            prompts = ["none"] if model == "baseline" else ["matched", "unimodal", "mismatched"]
             attribution = "random" if model == "baseline" else "gradient-attention"
             for prompt in prompts:
                 own = phrases[["narrative", "phrase", "image_id"]].assign(
@@ -132,7 +132,7 @@ def _maps(phrases, direction: str, captions: list[str], generator) -> pd.DataFra
     for key in phrases[["narrative", "phrase", "image_id"]].to_dict("records"):
         ends = np.cumsum([len(word) + 1 for word in captions[key["narrative"]].split(" ")]) - 1
         starts = np.array([0, *(ends[:-1] + 1)])
-        for prompt in ("matched", "null"):
+        for prompt in ("matched", "unimodal"):
             if direction == "text_to_image":
                 own = {"grid_height": 7, "grid_width": 7, "relevance": generator.random(49)}
             else:

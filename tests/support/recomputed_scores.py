@@ -213,7 +213,11 @@ def partner_of(phrase, candidates, seed):
         for other in candidates.itertuples()
         if not set(other.segment_ids) & set(phrase.segment_ids)
     ]
-    others = [other for other in disjoint if folded(other.utterance) != folded(phrase.utterance)]
+    others = [
+        other
+        for other in disjoint
+        if folded(other.utterance) not in ([], folded(phrase.utterance))  # a blank asks for nothing
+    ]
     if not others:
         return "no_other_text" if disjoint else "no_disjoint_phrase"
     return others[drawn(seed, phrase, "partner").integers(len(others))]

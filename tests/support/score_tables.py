@@ -6,7 +6,7 @@ import pandas as pd
 from clip_grounding.statistics.paired import METRICS
 
 MATCHED = ("m", "a", "matched")
-NULL = ("m", "a", "null")
+UNIMODAL = ("m", "a", "unimodal")
 MISMATCHED = ("m", "a", "mismatched")
 RANDOM = ("baseline", "random", "none")
 

@@ -53,6 +53,6 @@ def slow_text_to_image(grid, region, void):
         "best_iou": best_iou(inside, values),
         "pointing": inside[values == values.max()].mean(),
         "mass": values[inside].sum() / values.sum(),
-        "area": inside.mean(),
+        "chance": inside.mean(),
         "region_area": region.mean(),
     }

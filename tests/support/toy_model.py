@@ -59,7 +59,8 @@ def blank_image(narratives):
     """What reads an image of the size that its narrative records."""
     sizes = narratives.drop_duplicates("file_name").set_index("file_name")[["height", "width"]]
 
-    def read(file_name):
-        return np.zeros((*sizes.loc[file_name], 3), np.uint8)
+    def read(file_name, height, width):
+        assert (height, width) == tuple(sizes.loc[file_name])
+        return np.zeros((height, width, 3), np.uint8)
 
     return read

@@ -15,7 +15,10 @@ def toy_phrases(n_images, per_image, segments=None):
         columns=["narrative", "phrase", "image_id"],
     )
     ids = segments or [[phrase] for phrase in range(per_image)]
-    return phrases.assign(segment_ids=[np.array(ids[phrase]) for phrase in phrases["phrase"]])
+    return phrases.assign(
+        segment_ids=[np.array(ids[phrase]) for phrase in phrases["phrase"]],
+        utterance=[f"phrase {phrase}" for phrase in phrases["phrase"]],
+    )
 
 
 def toy_similarities(phrases, similarity_of, units, n_subsets=256):

@@ -42,10 +42,10 @@ def test_the_cells_load_rank_plot_and_overlay_a_phrase(executed, finished):
     counts = outputs_of(executed, 'read_parquet(RESULTS / "scores')["text/html"]
     assert f"<td>{len(pd.read_parquet(finished / 'results/tiny/phrases.parquet'))}</td>" in counts
     own = scores[(scores["prompt"] == "matched") & (scores["direction"] == "text_to_image")]
-    best = own.loc[(own["ap"] - own["area"]).idxmax()]
+    best = own.loc[(own["ap"] - own["chance"]).idxmax()]
     ranking = outputs_of(executed, "ranked =")["text/html"]
     first = re.findall(r"<td>([\d.-]+)</td>", ranking)[:2]
-    assert [float(x) for x in first] == pytest.approx([best["area"], best["ap"]], abs=6e-4)
+    assert [float(x) for x in first] == pytest.approx([best["chance"], best["ap"]], abs=6e-4)
     assert "image/png" in outputs_of(executed, "axes.scatter")
     pictures = outputs_of(executed, "show_picture(panels[0]")
     assert "image/png" in pictures

@@ -18,13 +18,17 @@ from clip_grounding.workflow.changes import explain_plan
 pytestmark = pytest.mark.workflow
 
 ALL_FIGURES = {
-    "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
+    "plot_scores", "plot_strict", "plot_differences", "plot_area", "plot_slices",
     "plot_thresholds", "plot_waterfall", "plot_heatmap", "plot_cost", "plot_examples",
     "animate_narrative", "build_gallery",
 }  # fmt: skip
 PICTURES = {"plot_examples", "animate_narrative"}
-SUMMARIES = {"collect_scores", "summarize_scores", "compare_contenders", "rank_contenders"}
-SCORED = {"score_relevance", "score_baseline", "score_waterfall", "summarize_waterfall"}
+SUMMARIES = {
+    "collect_scores", "summarize_scores", "summarize_areas", "compare_contenders",
+    "rank_contenders",
+}  # fmt: skip
+STEPS = {"summarize_waterfall", "summarize_curves"}
+SCORED = {"score_relevance", "score_baseline", "score_waterfall", *STEPS}
 FROM_SCORES = SCORED | SUMMARIES | ALL_FIGURES
 FROM_RELEVANCE = {"compute_relevance"} | FROM_SCORES - {"score_baseline"}
 FROM_MASKS = FROM_RELEVANCE | {"rasterize_masks", "score_baseline"}
@@ -33,7 +37,7 @@ LIBRARY = "workflow_scripts/clip_grounding"
 
 def move_function(root):
     """Move `first_mention` to a file of its own, and import it from there."""
-    tokens = root / LIBRARY / "tokens.py"
+    tokens = root / LIBRARY / "models/tokenizer.py"
     text = tokens.read_text()
     (function,) = re.findall(r"^def first_mention.*?(?=^\w|\Z)", text, re.MULTILINE | re.DOTALL)
     tokens.write_text(text.replace(function, ""))
@@ -51,16 +55,16 @@ def move_file(root):
     package = root / LIBRARY / "metrics"
     package.mkdir()
     (package / "__init__.py").write_text('"""Metrics."""\n')
-    (root / LIBRARY / "strict.py").rename(package / "native.py")
-    replace_everywhere(root, "clip_grounding.scoring.strict", "clip_grounding.metrics.native")
+    (root / LIBRARY / "scoring/strict.py").rename(package / "native.py")
     replace_everywhere(
         root,
-        "from clip_grounding import poster, strict\n",
-        "from clip_grounding import poster\nfrom clip_grounding.metrics import native as strict\n",
+        "from clip_grounding.scoring import poster, strict\n",
+        "from clip_grounding.metrics import native as strict\n"
+        "from clip_grounding.scoring import poster\n",
     )
     replace_everywhere(
         root,
-        "from clip_grounding import strict\n",
+        "from clip_grounding.scoring import strict\n",
         "from clip_grounding.metrics import native as strict\n",
     )
 
@@ -76,8 +80,8 @@ def replace_everywhere(root, old, new):
 # name in docs/incremental.md: (file, old text, new text) or a function that edits a copy of the
 # repository, and the rules that rerun
 EDITS = {
-    "a comment": ((f"{LIBRARY}/strict.py", "# Not as a matrix product", "# No product"), set()),
-    "a docstring": ((f"{LIBRARY}/relevance.py", "The relevance job:", "A job:"), set()),
+    "a comment": ((f"{LIBRARY}/geometry.py", "Not as a matrix product", "No product"), set()),
+    "a docstring": ((f"{LIBRARY}/relevance/job.py", "The relevance job:", "A job:"), set()),
     "the README": (("README.md", "# Does CLIP", "# Would CLIP"), set()),
     "a description in the schema": (
         ("rules/schemas/config.schema.yaml", "description: How often", "description: How many"),
@@ -85,16 +89,20 @@ EDITS = {
     ),
     "the version": ((f"{LIBRARY}/__init__.py", '__version__ = "', '__version__ = "9'), set()),
     "how maps are scored": (
-        (f"{LIBRARY}/strict.py", "if image_map.positive > 0 else area", "if True else area"),
+        (f"{LIBRARY}/scoring/strict.py", "if positive > 0 else chance", "if True else chance"),
         FROM_SCORES - {"score_waterfall", "summarize_waterfall", "plot_waterfall"},
     ),
     "how intervals are computed": (
-        (f"{LIBRARY}/statistics.py", "tail = (1 - confidence) / 2", "tail = 0.5 - confidence / 2"),
-        {"summarize_waterfall", *SUMMARIES, *ALL_FIGURES}
+        (
+            f"{LIBRARY}/statistics/bootstrap.py",
+            "tail = (1 - confidence) / 2",
+            "tail = 0.5 - confidence / 2",
+        ),
+        {*STEPS, *SUMMARIES, *ALL_FIGURES}
         - {"collect_scores", *PICTURES, "build_gallery"},
     ),
     "a definition that no job uses": (
-        (f"{LIBRARY}/archives.py", "def open_images(", "unused = 1\n\n\ndef open_images("),
+        (f"{LIBRARY}/datasets/archives.py", "def open_images(", "unused = 1\n\n\ndef open_images("),
         set(),
     ),
     "a function moved to another file": (move_function, set()),
@@ -104,7 +112,7 @@ EDITS = {
         set(),
     ),
     "where the poster finds a phrase in its caption": (
-        (f"{LIBRARY}/tokens.py", "phrase_words[-1]) + 1", "phrase_words[-1]) + 2"),
+        (f"{LIBRARY}/models/tokenizer.py", "phrase_words[-1]) + 1", "phrase_words[-1]) + 2"),
         FROM_SCORES,
     ),
     "a new column of the masks": (
@@ -112,7 +120,7 @@ EDITS = {
         FROM_MASKS,
     ),
     "a new column of the waterfall": (
-        (f"{LIBRARY}/waterfall.py", '("score", pa', '("a", pa.int8()), ("score", pa'),
+        (f"{LIBRARY}/scoring/waterfall.py", '("score", pa', '("a", pa.int8()), ("score", pa'),
         {"score_waterfall", "summarize_waterfall", "plot_waterfall"},
     ),
     "an attribution's module": (
@@ -128,11 +136,11 @@ EDITS = {
         set(),
     ),
     "how images are preprocessed": (
-        (f"{LIBRARY}/preprocessing.py", "max(height, width)", "max(width, height)"),
+        (f"{LIBRARY}/geometry.py", "max(height, width)", "max(width, height)"),
         FROM_RELEVANCE | {"score_baseline"},
     ),
     "how masks are rasterised": (
-        (f"{LIBRARY}/masks.py", "pixels[rows].sum()", "1 * pixels[rows].sum()"),
+        (f"{LIBRARY}/datasets/masks.py", "pixels[rows].sum()", "1 * pixels[rows].sum()"),
         FROM_MASKS,
     ),
     "the look of every figure": (
@@ -165,15 +173,14 @@ SETTINGS = {
     ),
     "`bootstrap`": (
         {"bootstrap": {"resamples": 201}},
-        {"summarize_scores", "compare_contenders", "rank_contenders", "summarize_waterfall"}
-        | ALL_FIGURES - PICTURES - {"build_gallery"},
+        STEPS | SUMMARIES - {"collect_scores"} | ALL_FIGURES - PICTURES - {"build_gallery"},
     ),
     "`figures: examples`": ({"figures": {"examples": 1}}, PICTURES),
     "`figures: animation`": ({"figures": {"animation": 0}}, {"animate_narrative"}),
     "`gallery`": ({"gallery": {"items": 5}}, {"build_gallery"}),
     "`seed`": (
         {"seed": 5},
-        {"score_relevance", "score_baseline", "summarize_waterfall"} | SUMMARIES | ALL_FIGURES,
+        {"score_relevance", "score_baseline", *STEPS} | SUMMARIES | ALL_FIGURES,
     ),
     "`baselines`, one fewer": (
         {"evaluate": {"baselines": ["random", "empty"]}},
@@ -181,7 +188,7 @@ SETTINGS = {
     ),
     "`directions`, one fewer": (
         {"evaluate": {"directions": ["text_to_image"]}},
-        {"summarize_waterfall"} | SUMMARIES | ALL_FIGURES - {"animate_narrative"},
+        STEPS | SUMMARIES | ALL_FIGURES - {"animate_narrative"},
     ),
     "`layers` of the attribution": (
         {"attributions": {"gradient-attention": {"layers": "all"}}},
@@ -189,7 +196,7 @@ SETTINGS = {
     ),
     "`max_images`, lower by a shard": (
         {"max_images": 10},
-        SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES - PICTURES,
+        SUMMARIES | STEPS | ALL_FIGURES - PICTURES,
     ),
     "`images_per_shard`": ({"images_per_shard": 6}, FROM_MASKS),
     "the dataset's `seed`": (
@@ -199,12 +206,18 @@ SETTINGS = {
 }
 
 
+# a rule's text; those made in a loop are indented, and name themselves below
+RULE = re.compile(
+    r"^(?P<indent> *)rule(?: (?P<name>\w+))?:\n(?P<body>(?:(?P=indent) +.*\n|\n)*)", re.MULTILINE
+)
+
 # the order in which docs/incremental.md names rules: that of the pipeline
 ORDER = [
     "render_scenes", "index_phrases", "rasterize_masks", "compute_relevance", "score_relevance",
-    "score_baseline", "score_waterfall", "summarize_waterfall", "collect_scores",
-    "summarize_scores", "compare_contenders", "rank_contenders", "plot_heatmap", "plot_cost",
-    "plot_scores", "plot_strict_scores", "plot_differences", "plot_area", "plot_slices",
+    "score_baseline", "score_waterfall", "summarize_waterfall", "summarize_curves",
+    "collect_scores", "summarize_scores", "summarize_areas", "compare_contenders",
+    "rank_contenders", "plot_heatmap", "plot_cost",
+    "plot_scores", "plot_strict", "plot_differences", "plot_area", "plot_slices",
     "plot_thresholds", "plot_waterfall",
     "plot_examples", "animate_narrative", "build_gallery",
 ]  # fmt: skip
@@ -248,7 +261,7 @@ def test_another_attribution_adds_its_own_jobs_and_the_summaries(finished):
     own = {"compute_relevance": 6, "score_relevance": 6, "score_waterfall": 6, "plot_examples": 1,
            "animate_narrative": 1}  # fmt: skip
     assert {rule: planned.get(rule) for rule in own} == own
-    assert set(planned) == set(own) | SUMMARIES | {"summarize_waterfall"} | ALL_FIGURES
+    assert set(planned) == set(own) | SUMMARIES | STEPS | ALL_FIGURES
 
 
 def test_another_seed_leaves_alone_what_is_not_drawn(finished):
@@ -296,7 +309,7 @@ def test_another_minor_version_reruns_the_jobs_that_use_the_package(finished, tm
     assert caused == VERSIONS[package], lines
     if caused:
         assert lines[0].startswith(f"{package} is 99.0, was ")
-        assert "18 rules below" in lines[1]
+        assert "20 rules below" in lines[1]
 
 
 def test_code_and_settings_are_named_with_what_follows_from_them(finished, copy):
@@ -307,9 +320,9 @@ def test_code_and_settings_are_named_with_what_follows_from_them(finished, copy)
     plan = finished.snakemake("--dry-run", root=copy, config=config).stdout
     assert explain_plan(plan) == [
         'setting attribution.layers is "all", was "last": compute_relevance (6 jobs)',
-        "  and 18 rules below (28 jobs), which read what these make",
+        "  and 20 rules below (30 jobs), which read what these make",
         "code: `first_mention` changed: score_baseline (15 jobs)",
-        "  and 12 rules below (12 jobs), which read what these make",
+        "  and 14 rules below (14 jobs), which read what these make",
     ]
 
 
@@ -323,16 +336,19 @@ def test_what_snakemake_has_no_record_of_is_said(finished, tmp_path):
 
 
 def test_every_rule_that_makes_something_names_its_code_and_settings():
-    for path in (ROOT / "rules").glob("*.smk"):
-        for rule in re.findall(r"^rule (?:\w+):\n(?:(?: .*)?\n)*", path.read_text(), re.MULTILINE):
-            name = rule.split()[1].rstrip(":")
-            if name == "fetch":  # a target, which makes nothing
-                continue
-            if name.startswith(("download_", "fetch_")):
-                assert "code=" not in rule, f"{name} would download again after an edit"
-            else:
-                assert "code=" in rule, name
-            assert "spec=" in rule, name
+    texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
+    blocks = [block for text in texts for block in RULE.finditer(text)]
+    assert len(blocks) > 25
+    for block in blocks:
+        rule = block["body"]
+        name = block["name"] or re.search(r'name:\s+f?"(.+)"', rule)[1]
+        if name == "fetch":  # a target, which makes nothing
+            continue
+        if name.startswith(("download_", "fetch_", "list_")):
+            assert "code=" not in rule, f"{name} would download again after an edit"
+        else:
+            assert "code=" in rule, name
+        assert "spec=" in rule, name
 
 
 def test_the_documentation_says_the_same():

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from builders import save_checkpoint
@@ -50,7 +51,7 @@ def test_every_phrase_is_scored_for_every_contender(finished):
         ("baseline", "empty", "none"),
         ("baseline", "random", "none"),
         ("random-clip", "gradient-attention", "matched"),
-        ("random-clip", "gradient-attention", "null"),
+        ("random-clip", "gradient-attention", "unimodal"),
     ]
     assert ("image_to_text", "baseline", "center", "none") not in counts.index
 
@@ -69,18 +70,18 @@ def test_the_shards_are_the_images_in_order_of_their_ids(finished):
 
 
 def test_the_summary_agrees_with_the_scores(finished):
-    summary = pd.read_csv(finished / "results/tiny/summary.csv", keep_default_na=False)
+    summary = pd.read_csv(finished / "results/tiny/summary.csv")
     scores = pd.read_parquet(finished / "results/tiny/scores.parquet")
     row = summary[
         (summary["protocol"] == "poster")
         & (summary["direction"] == "text_to_image")
-        & (summary["prompt"] == "null")
+        & (summary["prompt"] == "unimodal")
         & (summary["slice"] == "all")
         & (summary["average"] == "phrase")
     ].iloc[0]
-    own = scores[(scores["direction"] == "text_to_image") & (scores["prompt"] == "null")]
+    own = scores[(scores["direction"] == "text_to_image") & (scores["prompt"] == "unimodal")]
     assert float(row["mean"]) == pytest.approx(own["poster_iou"].mean(), abs=1e-6)
-    assert row["published"] == ""
+    assert np.isnan(row["published"])
 
 
 def test_the_figures_are_pictures(finished):
@@ -117,7 +118,7 @@ def test_raising_max_images_reruns_no_finished_shard(finished):
     planned = finished.planned(config=more)
     assert set(planned) <= {
         "collect_scores", "summarize_scores", "compare_contenders", "rank_contenders",
-        "summarize_waterfall", "build_gallery",
+        "summarize_waterfall", "summarize_areas", "summarize_curves", "build_gallery",
         *(rule for rule in planned if rule.startswith("plot_")),
     }  # fmt: skip
 

@@ -37,7 +37,7 @@ def study(finished, tmp_path_factory) -> Run:
 
 
 def read(study, table):
-    return pd.read_csv(study / "results/tiny" / table, keep_default_na=False)
+    return pd.read_csv(study / "results/tiny" / table)
 
 
 @pytest.mark.parametrize("direction", [IMAGE, TEXT])
@@ -48,7 +48,7 @@ def test_the_summary_has_every_model_and_method_that_explains_the_direction(stud
         (model, method, prompt)
         for model in MODELS
         for method in METHODS[direction]
-        for prompt in ("matched", "null", "mismatched")
+        for prompt in ("matched", "unimodal", "mismatched")
     }
     expected |= {("baseline", kind, "none") for kind in BASELINES[direction]}
     assert set(zip(own["model"], own["attribution"], own["prompt"], strict=True)) == expected
@@ -61,7 +61,7 @@ def test_every_two_of_them_are_compared_once(study, direction):
     own = table[
         (table["direction"] == direction)
         & (table["metric"] == "ap")
-        & (table["reference"] == "matched")
+        & (table["reference_prompt"] == "matched")
     ]
     found = [
         frozenset([(row.model, row.attribution), (row.reference_model, row.reference_attribution)])
@@ -74,7 +74,7 @@ def test_every_two_of_them_are_compared_once(study, direction):
 
 def test_a_method_that_is_blind_to_the_prompt_gains_nothing_from_it(study):
     table = read(study, "comparisons.csv")
-    own = table[(table["contender"] == "matched") & (table["reference"] == "null")]
+    own = table[(table["prompt"] == "matched") & (table["reference_prompt"] == "unimodal")]
     blind = own["attribution"] == "rollout"
     assert (own[blind]["difference"] == 0).all()
     assert len(own[blind]) == 12  # two models, two directions, three metrics

@@ -1,11 +1,15 @@
-"""Regions: the pixels that COCO's compressed run lengths say."""
+"""Regions: the pixels that COCO's compressed run lengths say.
+
+Decoded here: pycocotools' own decoder trusts its input, and damage makes it write out of bounds.
+"""
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from clip_grounding.errors import InputError
 
 _MOST_PIXELS = 80_000_000  # of an image that is read, see `pictures`
+_FIRST, _BITS, _MORE, _NEGATIVE = 48, 5, 0x20, 0x10  # of a character of the code
+_MOST_CHARACTERS = 7  # of a number
 
 
 def decode_region(height: int, width: int, counts: bytes, where: str) -> np.ndarray:
@@ -16,7 +20,7 @@ def decode_region(height: int, width: int, counts: bytes, where: str) -> np.ndar
     height, width : int
         Of the image, in pixels.
     counts : bytes
-        COCO's compressed run lengths.
+        COCO's compressed run lengths, by columns.
     where : str
         What messages call the region.
 
@@ -31,13 +35,36 @@ def decode_region(height: int, width: int, counts: bytes, where: str) -> np.ndar
     """
     height, width = int(height), int(width)
     try:
-        # The decoder itself would take any size for granted, and reserve the memory for it.
         if not (height > 0 and width > 0 and height * width <= _MOST_PIXELS):
             raise ValueError(f"{height:,}×{width:,} pixels")
-        region = coco_mask.decode({"size": [height, width], "counts": counts})
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        lengths = _run_lengths(counts)
+        # The sum comes second: of lengths that are no larger it cannot overflow.
+        if not (lengths.min() >= 0 and lengths.max() <= height * width):
+            raise ValueError("a run of no possible length")
+        if lengths.sum() != height * width:
+            raise ValueError(f"{lengths.sum():,} pixels, not {height:,}×{width:,}")
+    except (ValueError, TypeError) as error:
         raise InputError(
             f"{where}: no readable region in the table of masks ({error}): delete its file under"
             " results/ and rerun"
         ) from error
-    return np.ascontiguousarray(region).view(bool)
+    inside = np.arange(len(lengths)) % 2 == 1  # the first run is of what lies outside
+    return np.ascontiguousarray(np.repeat(inside, lengths).reshape(width, height).T)
+
+
+def _run_lengths(counts: bytes) -> np.ndarray:
+    """Read the numbers of the code: 5 bits a character, from the third run on as differences."""
+    codes = np.frombuffer(counts, np.uint8).astype(np.int64) - _FIRST
+    if codes.size == 0 or codes.min() < 0 or codes.max() >= 2 * _MORE or codes[-1] & _MORE:
+        raise ValueError("no run lengths")
+    ends = np.flatnonzero(codes & _MORE == 0)
+    starts = np.append(0, ends[:-1] + 1)
+    sizes = ends - starts + 1
+    if sizes.max() > _MOST_CHARACTERS:
+        raise ValueError("a number of too many characters")
+    places = _BITS * (np.arange(codes.size) - np.repeat(starts, sizes))
+    lengths = np.add.reduceat((codes & (_MORE - 1)) << places, starts)
+    lengths -= ((codes[ends] & _NEGATIVE) != 0) * (1 << _BITS * sizes)
+    lengths[1::2] = lengths[1::2].cumsum()  # each is given as its difference from the last but one
+    lengths[2::2] = lengths[2::2].cumsum()
+    return lengths

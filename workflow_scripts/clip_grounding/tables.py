@@ -213,31 +213,31 @@ def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:
     return read_table(path, filters=[("image_rank", ">=", start), ("image_rank", "<", stop)])
 
 
-def read_contenders(
-    paths: list[str], contenders: list[list[str]], n_shards: int, filters: list | None = None
+def read_evaluations(
+    paths: list[str], evaluations: list[list[str]], n_shards: int, filters: list | None = None
 ) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame]]:
-    """Read the tables of contenders one by one, the shards of each put together.
+    """Read the tables of evaluations one by one, the shards of each put together.
 
     Parameters
     ----------
     paths : list of str
-        The shards of the first contender, then those of the second, and so on.
-    contenders : list of [model, attribution, direction]
+        The shards of the first evaluation, then those of the second, and so on.
+    evaluations : list of [model, attribution, direction]
     n_shards : int
     filters : list, optional
         Of the rows, as for `read_table`.
 
     Yields
     ------
-    contender : tuple of str
+    evaluation : tuple of str
     table : DataFrame
     """
-    if len(paths) != len(contenders) * n_shards:
-        raise ValueError(f"{len(paths)} files of {len(contenders)} contenders, {n_shards} shards")
-    for i, contender in enumerate(contenders):
+    if len(paths) != len(evaluations) * n_shards:
+        raise ValueError(f"{len(paths)} files of {len(evaluations)} evaluations, {n_shards} shards")
+    for i, evaluation in enumerate(evaluations):
         own = paths[i * n_shards : (i + 1) * n_shards]
         yield (
-            tuple(contender),
+            tuple(evaluation),
             pd.concat([read_table(path, filters=filters) for path in own], ignore_index=True),
         )
 

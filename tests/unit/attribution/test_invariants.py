@@ -19,7 +19,8 @@ from clip_grounding.attribution import load_attribution
 from clip_grounding.attribution.rise import pixel_masks, word_masks
 from clip_grounding.models.loading import open_model
 from clip_grounding.models.towers import with_precision
-from clip_grounding.workflow.contracts import DIRECTIONS, list_kinds, read_contract, why_refused
+from clip_grounding.vocabulary import DIRECTIONS
+from clip_grounding.workflow.contracts import list_kinds, read_contract, why_refused
 
 IMAGE, TEXT = DIRECTIONS
 FAMILIES = ["clip", "siglip"]

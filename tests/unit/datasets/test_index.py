@@ -215,6 +215,70 @@ def test_an_undefined_category_is_refused(tmp_path):
     assert "annotations[1], segment 11: category 5 is not defined" in message
 
 
+def test_a_category_or_segment_that_is_described_twice_is_refused(tmp_path):
+    panoptic = deepcopy(PANOPTIC)
+    panoptic["categories"].append({"id": 17, "name": "dog", "isthing": 1})
+    assert "categories[3]: category 17 is defined twice" in refusal(tmp_path, [CATS], panoptic)
+    panoptic = deepcopy(PANOPTIC)
+    panoptic["annotations"][0]["segments_info"].append({"id": 12, "category_id": 187})
+    message = refusal(tmp_path, [CATS], panoptic)
+    assert "annotations[0]: segment 12 of image 200 is described twice" in message
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value", "problem"),
+    [
+        ("images", "height", 10**9, "an image of 8×1,000,000,000 pixels: 80,000,000 are read"),
+        ("images", "height", 10**12, "`height` is 1000000000000, not from 1 to 2147483647"),
+        ("images", "width", 0, "`width` is 0, not from 1 to"),
+        ("images", "file_name", "../a.jpg", "`file_name` is '../a.jpg', no name of a file"),
+        ("images", "file_name", "/etc/passwd", "`file_name` is '/etc/passwd', no name"),
+        ("annotations", "file_name", "a/../../b.png", "no name of a file in the split's folder"),
+        ("annotations", "file_name", "a\\b.png", "no name of a file in the split's folder"),
+        ("annotations", "file_name", "a\nb.png", "no name of a file in the split's folder"),
+        ("annotations", "image_id", -1, "`image_id` is -1, not from 0 to"),
+        ("categories", "id", 2**31, "`id` is 2147483648, not from 0 to 2147483647"),
+        ("categories", "isthing", 2, "`isthing` is 2, not from 0 to 1"),
+    ],
+)
+def test_a_number_or_name_that_nothing_can_hold_is_refused(tmp_path, place, key, value, problem):
+    panoptic = deepcopy(PANOPTIC)
+    panoptic[place][0][key] = value
+    message = refusal(tmp_path, [CATS], panoptic)
+    assert f"panoptic_val2017.json: {place}[0]: " in message
+    assert problem in message
+
+
+@pytest.mark.parametrize("number", [0, 2**24, -3])
+def test_a_segment_that_no_png_can_hold_is_refused(tmp_path, number):
+    panoptic = deepcopy(PANOPTIC)
+    panoptic["annotations"][0]["segments_info"][0]["id"] = number
+    message = refusal(tmp_path, [CATS], panoptic)
+    assert f"annotations[0]: `id` is {number}, not from 1 to 16777215" in message
+
+
+@pytest.mark.parametrize("value", [str(2**63), "9" * 5000, -1])
+def test_an_id_beyond_the_tables_is_refused(tmp_path, value):
+    assert "`image_id` has " in refusal(tmp_path, [COUCH | {"image_id": value}])
+    message = refusal(tmp_path, [COUCH | {"segments": [piece("a") | {"segment_ids": [value]}]}])
+    assert "narrative 0, piece 0: `segment_ids` has " in message
+
+
+def test_the_file_of_an_image_s_segments_is_the_one_that_its_annotation_names(tmp_path):
+    panoptic = deepcopy(PANOPTIC)
+    panoptic["annotations"][0]["file_name"] = "000200_GT.png"
+    narratives, _ = index(tmp_path, [CATS, COUCH], panoptic)
+    assert list(narratives["panoptic_file"]) == ["000200_GT.png", "000000000039.png"]
+    del panoptic["annotations"][0]["file_name"]
+    assert "annotations[0]: `file_name` is missing" in refusal(tmp_path, [CATS], panoptic)
+
+
+def test_a_blank_phrase_is_a_phrase(tmp_path):
+    _, phrases = index(tmp_path, [narrative(200, piece("", 11), piece(" ", 12))])
+    assert list(phrases["utterance"]) == ["", " "]
+    assert list(zip(phrases["char_start"], phrases["char_end"], strict=True)) == [(0, 0), (1, 2)]
+
+
 def test_a_panoptic_record_without_a_field_is_refused(tmp_path):
     panoptic = deepcopy(PANOPTIC)
     del panoptic["images"][1]["width"]

@@ -16,9 +16,9 @@ from clip_grounding.evidence.effects import (
     compare_with_controls,
     measure_effects,
 )
-from clip_grounding.evidence.items import decode_region
 from clip_grounding.evidence.patches import choose_patches, content_rectangle, region_shares
 from clip_grounding.evidence.sets import unpack_sets
+from clip_grounding.regions import decode_region
 from clip_grounding.scoring.draws import choose_partners
 from clip_grounding.tables import write_table
 
@@ -44,7 +44,7 @@ def toy_effects(small, weights_of, grid=GRID, phrases=None, **settings):
 def region_of(small, phrase, grid=GRID):
     """A phrase's patches on the whole grid."""
     row = small.masks.set_index(["image_id", "mask"]).loc[(phrase.image_id, phrase.mask)]
-    region = decode_region(*row[["height", "width", "counts"]])
+    region = decode_region(*row[["height", "width", "counts"]], "a mask")
     rectangle = content_rectangle(*region.shape, grid)
     patches = np.zeros(grid, bool)
     rectangle.crop(patches)[:] = choose_patches(rectangle.crop(region_shares(region, grid)))

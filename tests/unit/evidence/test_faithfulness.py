@@ -142,8 +142,8 @@ def test_maps_of_other_prompts_are_held_against_the_phrase_itself():
     similarities = toy_similarities(phrases, additive, UNITS)
     relevance = pd.concat(
         [toy_maps(phrases, lambda row: [0] * 4 + list(weights(row)), "matched"),
-         toy_maps(phrases, lambda row: np.arange(20.0), "null")]
-    ).drop(columns="segment_ids")  # fmt: skip
+         toy_maps(phrases, lambda row: np.arange(20.0), "unimodal")]
+    ).drop(columns=["segment_ids", "utterance"])  # fmt: skip
     rows = join_drawn_maps("text_to_image", relevance, similarities, phrases, seed=0)
     scores = score(rows, similarities, phrases).set_index(["narrative", "phrase", "prompt"])
     assert len(scores) == 18
@@ -151,7 +151,7 @@ def test_maps_of_other_prompts_are_held_against_the_phrase_itself():
         subsets = unpack_sets(similarities["subsets"][2 * row.narrative], 16)
         observed = additive(row, subsets)
         partner = row._replace(phrase=1 - row.phrase)
-        for prompt, values in [("mismatched", weights(partner)), ("null", np.arange(16))]:
+        for prompt, values in [("mismatched", weights(partner)), ("unimodal", np.arange(16))]:
             expected = spearmanr(subsets @ values, observed).statistic
             found = scores.loc[(row.narrative, row.phrase, prompt), "faithfulness"]
             assert found == pytest.approx(expected, abs=1e-3)
@@ -163,7 +163,11 @@ def test_a_drawn_phrase_without_a_map_is_an_error_and_no_gap():
     relevance = toy_maps(phrases.iloc[:3], lambda row: weights(row, 20))
     with pytest.raises(InputError, match="narrative 1, phrase 1 is missing"):
         join_drawn_maps(
-            "text_to_image", relevance.drop(columns="segment_ids"), similarities, phrases, 0
+            "text_to_image",
+            relevance.drop(columns=["segment_ids", "utterance"]),
+            similarities,
+            phrases,
+            0,
         )
 
 

@@ -66,7 +66,7 @@ def toy_tables(necessity_p=0.05, n_controls=19, excluded=None, compared=None):
 
 
 def toy_rows(*maps):
-    prompts = ["matched", "null", "mismatched"][: len(maps)]
+    prompts = ["matched", "unimodal", "mismatched"][: len(maps)]
     rows = pd.DataFrame({"narrative": 0, "phrase": 1, "image_id": 7, "prompt": prompts})
     return rows.assign(relevance=[np.asarray(own, np.float32) for own in maps])
 

@@ -12,7 +12,7 @@ from clip_grounding.evidence.patches import (
     region_shares,
     shift_patches,
 )
-from clip_grounding.models.preprocessing import pad_to_square
+from clip_grounding.geometry import pad_to_square
 
 SIDES = st.integers(1, 40)
 GRIDS = st.tuples(st.integers(1, 9), st.integers(1, 9))

@@ -145,7 +145,7 @@ def test_equal_maps_of_an_item_share_their_passes(small):
         return np.random.default_rng(row.image_id).random(64)
 
     explainer = SumExplainer(GRID, weights_of)
-    rows = pd.concat([toy_maps(small.phrases, same, prompt) for prompt in ("matched", "null")])
+    rows = pd.concat([toy_maps(small.phrases, same, prompt) for prompt in ("matched", "unimodal")])
     found = toy_removal(small, rows, explainer)
     assert len(found) == 2 * len(small.phrases)
     assert explainer.clip.image.n_passes == small.phrases["image_id"].nunique() * (1 + 2 * 9)

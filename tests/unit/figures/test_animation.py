@@ -29,7 +29,7 @@ def tables_of(narratives=(4,)):
     for narrative in narratives:
         for number, span in reversed(list(enumerate(SPANS))):
             phrases.append((narrative, number, 7, *span, number))
-            for prompt in ("matched", "null"):
+            for prompt in ("matched", "unimodal"):
                 grid = np.zeros(9, np.float32)
                 grid[number if prompt == "matched" else 8] = 1
                 maps.append((narrative, number, 7, prompt, 3, 3, grid))

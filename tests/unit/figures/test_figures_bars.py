@@ -17,7 +17,7 @@ TEN = [f"openai-vit-l14-at-{size}-pixels" for size in range(10)]
 def summary_of(models, attributions=("gradient-attention",), published=(), directions=DIRECTIONS):
     """A summary with distinct means; `published` names the prompts and baselines that have one."""
     contenders = [("baseline", "random", "none"), ("baseline", "empty", "none")]
-    contenders += [(m, a, p) for m in models for a in attributions for p in ("matched", "null")]
+    contenders += [(m, a, p) for m in models for a in attributions for p in ("matched", "unimodal")]
     rows = []
     for direction in directions:
         for model, attribution, prompt in contenders:
@@ -80,7 +80,7 @@ def test_bars_are_as_long_as_the_table_says():
         assert bars_of(axes) == [
             (pytest.approx(means["random/none"]), COLORS["random"].lower()),
             (pytest.approx(means["empty/none"]), COLORS["empty"].lower()),
-            (pytest.approx(means["gradient-attention/null"]), COLORS["null"].lower()),
+            (pytest.approx(means["gradient-attention/unimodal"]), COLORS["unimodal"].lower()),
             (pytest.approx(means["gradient-attention/matched"]), COLORS["matched"].lower()),
         ]
 
@@ -148,7 +148,7 @@ def test_without_published_values_there_is_no_marker_and_no_legend_entry():
     ],
 )
 def test_no_text_overlaps_another_or_leaves_the_figure(models, attributions, directions):
-    summary = summary_of(models, attributions, ["random", "matched", "null"], directions)
+    summary = summary_of(models, attributions, ["random", "matched", "unimodal"], directions)
     figure = figure_of(summary, models, attributions)
     boxes = boxes_of(figure)
     for i, (text, box) in enumerate(boxes):
@@ -186,10 +186,10 @@ def test_a_contender_without_a_value_is_drawn_as_such():
     assert "no value" in [text.get_text() for text in axes.texts]
 
 
-def test_the_null_prompt_of_a_summary_file_is_read_as_a_word(tmp_path):
+def test_every_prompt_of_a_summary_file_is_read_as_a_word(tmp_path):
     summary_of(["b32"]).to_csv(tmp_path / "summary.csv", index=False)
     summary = read_summary(tmp_path / "summary.csv")
-    assert set(summary["prompt"]) == {"none", "matched", "null"}
+    assert set(summary["prompt"]) == {"none", "matched", "unimodal"}
     assert summary["published"].isna().all()
     assert summary["published"].dtype == float
 

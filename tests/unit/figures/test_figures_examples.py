@@ -58,7 +58,7 @@ def tables_of(texts, sizes, directions=BOTH):
         region = np.zeros((height, width), np.uint8, order="F")
         region[height // 4 : height // 2, width // 3 :] = 1
         masks.append((n, 0, height, width, coco_mask.encode(region)["counts"]))
-        for prompt in ("matched", "null"):
+        for prompt in ("matched", "unimodal"):
             if "text_to_image" in directions:
                 grid = rng.random(49, dtype=np.float32)
                 relevance["text_to_image"].append((n, 0, n, prompt, 7, 7, grid))
@@ -72,7 +72,7 @@ def tables_of(texts, sizes, directions=BOTH):
         "image_to_text": [*keys, "token_starts", "token_ends", "relevance"],
     }
     scores = np.linspace(0.1, 0.9, len(texts))
-    both = pd.concat([scores_of(scores), scores_of(scores / 2, prompt="null")])
+    both = pd.concat([scores_of(scores), scores_of(scores / 2, prompt="unimodal")])
     chosen = choose_examples(both, len(texts))
     return chosen, {
         "narratives": pd.DataFrame(

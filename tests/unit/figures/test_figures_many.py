@@ -18,7 +18,7 @@ from charts import (
     waterfall_of,
 )
 
-from clip_grounding.figures.area import average_by_area, draw_area
+from clip_grounding.figures.area import draw_area
 from clip_grounding.figures.bars import draw_scores
 from clip_grounding.figures.cost import MOST_NAMED, UNKNOWN, choose_named, draw_cost
 from clip_grounding.figures.differences import draw_differences
@@ -26,9 +26,11 @@ from clip_grounding.figures.heatmap import draw_heatmap, sort_names
 from clip_grounding.figures.selection import MOST_PAIRS, keep_best
 from clip_grounding.figures.slices import draw_slices
 from clip_grounding.figures.style import PAGE_HEIGHT, PAGE_WIDTH
-from clip_grounding.figures.thresholds import average_curves, draw_thresholds
+from clip_grounding.figures.thresholds import draw_thresholds
 from clip_grounding.figures.waterfall import draw_waterfall
+from clip_grounding.statistics.areas import average_by_area
 from clip_grounding.statistics.comparisons import compare
+from clip_grounding.statistics.curves import average_curves
 from clip_grounding.statistics.rankings import rank_contenders
 
 MANY = [f"gradient-attention-of-{layers}-layers" for layers in range(10)]

@@ -25,17 +25,20 @@ from charts import (
 from matplotlib.colors import to_hex
 
 from clip_grounding.figures import style
-from clip_grounding.figures.area import EDGES, average_by_area, draw_area
+from clip_grounding.figures.area import draw_area
 from clip_grounding.figures.bars import draw_scores
 from clip_grounding.figures.differences import draw_differences
-from clip_grounding.figures.selection import FEWEST_IMAGES
+from clip_grounding.figures.selection import of_model
 from clip_grounding.figures.slices import MARKERS, ROWS, draw_slices
 from clip_grounding.figures.style import COLORS, LABELS, PAGE_HEIGHT, PAGE_WIDTH, save_figure
-from clip_grounding.figures.thresholds import average_curves, draw_thresholds
+from clip_grounding.figures.thresholds import draw_thresholds
 from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
 from clip_grounding.scoring import waterfall as steps_of
 from clip_grounding.scoring.strict import LEVELS
+from clip_grounding.statistics.areas import EDGES, average_by_area
+from clip_grounding.statistics.bootstrap import FEWEST_IMAGES
 from clip_grounding.statistics.comparisons import compare
+from clip_grounding.statistics.curves import average_curves
 from clip_grounding.statistics.slices import SLICES
 
 
@@ -157,8 +160,8 @@ def test_the_dots_of_the_differences_are_the_comparisons():
     rows = comparisons[comparisons["metric"] == "ap"]
     is_baseline = rows["reference_model"] == "baseline"
     for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
-        for reference in ("random", "center", "null", "mismatched"):
-            names = rows["reference_attribution"].where(is_baseline, rows["reference"])
+        for reference in ("random", "center", "unimodal", "mismatched"):
+            names = rows["reference_attribution"].where(is_baseline, rows["reference_prompt"])
             own = rows[(names == reference) & (rows["direction"] == direction)]
             color = COLORS[reference].lower()
             dots = [line for line in axes.lines if to_hex(line.get_color()) == color]
@@ -167,7 +170,7 @@ def test_the_dots_of_the_differences_are_the_comparisons():
             filled = [to_hex(dot.get_markerfacecolor()) == color for dot in dots]
             assert filled == list(own["p_adjusted"] < 0.05)
         printed = [text.get_text().replace("−", "-") for text in axes.texts]
-        shown = rows[(rows["direction"] == direction) & (rows["reference"] != "matched")]
+        shown = rows[(rows["direction"] == direction) & (rows["reference_prompt"] != "matched")]
         shown = shown[shown["reference_attribution"] != "empty"]
         assert sorted(printed) == sorted(f"{value:+.3f}" for value in shown["difference"])
 
@@ -183,9 +186,14 @@ def test_differences_are_drawn_hollow_where_they_may_be_chance():
 # Region area.
 
 
+def areas_of(scores):
+    """Means by region area, each row's contender named as it is drawn."""
+    return of_model(average_by_area(scores, "b32", HOW, **BOOTSTRAP), "b32", HOW)
+
+
 def test_a_bin_of_area_has_the_mean_of_its_phrases():
     scores = scores_of(["b32"])
-    curves = average_by_area(scores, "b32", HOW, **BOOTSTRAP)
+    curves = areas_of(scores)
     for row in curves[curves["metric"] == "poster_iou"].itertuples():
         own = scores[scores["direction"] == row.direction]
         column = "attribution" if row.contender in ("random", "empty", "center") else "prompt"
@@ -209,7 +217,7 @@ def test_other_models_do_not_move_the_curves_of_the_first():
 
 
 def test_the_curves_by_area_are_the_table():
-    curves = average_by_area(scores_of(["b32"]), "b32", HOW, **BOOTSTRAP)
+    curves = areas_of(scores_of(["b32"]))
     panels = draw_area(curves, "b32", HOW, 0.95).axes
     for axes, metric in zip(panels[:2], ["poster_iou", "ap"], strict=True):
         own = curves[(curves["direction"] == "text_to_image") & (curves["metric"] == metric)]
@@ -220,7 +228,7 @@ def test_the_curves_by_area_are_the_table():
 
 
 def test_the_chance_curve_by_area_is_the_score_of_the_empty_mask():
-    curves = average_by_area(scores_of(["b32"]), "b32", HOW, **BOOTSTRAP)
+    curves = areas_of(scores_of(["b32"]))
     panels = draw_area(curves, "b32", HOW, 0.95).axes
     assert chance_lines(panels[0]) == []
     (line,) = chance_lines(panels[1])
@@ -235,7 +243,7 @@ def test_a_mean_over_too_few_images_is_not_drawn():
     rare = scores["image_id"].isin(sorted(scores["image_id"].unique())[: FEWEST_IMAGES - 1])
     scores.loc[rare, "region_area"] = np.float32(0.7)
     scores.loc[~rare, "region_area"] = np.float32(0.03)
-    curves = average_by_area(scores, "b32", HOW, **BOOTSTRAP)
+    curves = areas_of(scores)
     largest = curves[curves["bin"] == len(EDGES) - 2]
     assert largest["mean"].isna().all()
     assert (largest["n_images"] == FEWEST_IMAGES - 1).all()
@@ -244,7 +252,7 @@ def test_a_mean_over_too_few_images_is_not_drawn():
 
 
 def test_three_images_still_give_a_figure_by_area(tmp_path):
-    curves = average_by_area(scores_of(["b32"], n_images=3), "b32", HOW, **BOOTSTRAP)
+    curves = areas_of(scores_of(["b32"], n_images=3))
     save_figure(draw_area(curves, "b32", HOW, 0.95), [tmp_path / "area.png"], dpi=60)
 
 
@@ -311,8 +319,8 @@ def test_a_threshold_curve_is_the_mean_over_phrases():
     tables = curves_of(["b32"])
     curves = average_curves(tables, **BOOTSTRAP)
     _, table = tables[0]
-    own = table[(table["prompt"] == "null") & (table["level"] == LEVELS.astype(np.float32)[4])]
-    row = curves[(curves["direction"] == "text_to_image") & (curves["prompt"] == "null")]
+    own = table[(table["prompt"] == "unimodal") & (table["level"] == LEVELS.astype(np.float32)[4])]
+    row = curves[(curves["direction"] == "text_to_image") & (curves["prompt"] == "unimodal")]
     row = row.sort_values("level").iloc[4]
     assert row["mean"] == pytest.approx(own["iou_sum"].sum() / own["n_phrases"].sum())
     assert row["n_phrases"] == own["n_phrases"].sum()
@@ -362,7 +370,7 @@ def test_every_step_has_plain_words():
 def test_the_bars_lead_from_the_poster_score_to_the_strict_one():
     table = waterfall_of(["b32"])
     panels = draw_waterfall(table, "b32", HOW, 0.95).axes
-    pairs = [(direction, prompt) for direction in DIRECTIONS for prompt in ("matched", "null")]
+    pairs = [(direction, prompt) for direction in DIRECTIONS for prompt in ("matched", "unimodal")]
     for axes, (direction, prompt) in zip(panels, pairs, strict=True):
         own = table[(table["direction"] == direction) & (table["prompt"] == prompt)]
         bars = sorted(axes.patches, key=lambda bar: bar.get_y())

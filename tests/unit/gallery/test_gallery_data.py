@@ -40,7 +40,7 @@ def test_a_phrase_without_a_partner_has_two_maps(small):
     table = relevance.set_index(["narrative", "phrase", "prompt"]).sort_index()
     key = tuple(small.phrases[["narrative", "phrase"]].iloc[0])
     packed = pack_maps(table, "text_to_image", key, None)
-    assert list(packed["maps"]) == ["matched", "null"]
+    assert list(packed["maps"]) == ["matched", "unimodal"]
 
 
 def test_maps_are_packed_over_their_range():
@@ -64,7 +64,7 @@ def test_the_index_holds_every_score_of_every_contender():
     facts = [tables[name] for name in ("scores", "phrases", "narratives")]
     index = build_index(choose_items(*facts, DIRECTIONS, 100, "stratified", 0), *facts)
     names = [(c["model"], c["prompt"]) for c in index["contenders"]]
-    prompts = ["matched", "null", "mismatched"]
+    prompts = ["matched", "unimodal", "mismatched"]
     assert names == [
         *(("first", prompt) for prompt in prompts),
         *(("second", prompt) for prompt in prompts),
@@ -85,14 +85,14 @@ def test_the_index_holds_every_score_of_every_contender():
 def test_what_is_missing_or_excluded_is_null():
     tables = invented_tables([CAPTION], ["first"])
     scores = tables["scores"]
-    scores.loc[scores["prompt"] == "null", "ap"] = np.nan
+    scores.loc[scores["prompt"] == "unimodal", "ap"] = np.nan
     tables["scores"] = scores[scores["prompt"] != "mismatched"]
     facts = [tables[name] for name in ("scores", "phrases", "narratives")]
     index = build_index(choose_items(*facts, DIRECTIONS, 100, "stratified", 0), *facts)
     places = {c["prompt"]: place for place, c in enumerate(index["contenders"])}
     assert "mismatched" not in places
     for item in index["items"]:
-        assert item["scores"][places["null"]][METRICS.index("ap")] is None
+        assert item["scores"][places["unimodal"]][METRICS.index("ap")] is None
         assert item["scores"][places["matched"]][METRICS.index("ap")] is not None
 
 

@@ -39,7 +39,7 @@ def test_the_largest_gain_and_the_largest_loss_are_shown(tables):
     chosen = choose(tables)
     scores = tables["scores"].query("direction == 'text_to_image' and model != 'baseline'")
     means = scores.groupby(["prompt", "narrative", "phrase"])["ap"].mean()
-    gain = means["matched"] - means["null"]
+    gain = means["matched"] - means["unimodal"]
     own = chosen[chosen["direction"] == "text_to_image"]
     shown = set(own[["narrative", "phrase"]].itertuples(index=False, name=None))
     assert {gain.idxmax(), gain.idxmin()} <= shown

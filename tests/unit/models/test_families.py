@@ -118,7 +118,7 @@ def test_maps_equal_the_plain_method_on_transformers_own_inputs(
     maps = maps.set_index(["narrative", "phrase", "prompt"])["relevance"]
     model, explain = saved[kind].model(), getattr(plain_methods, method)
     for phrase in small.phrases.iloc[::25].itertuples():
-        for prompt in ("matched", "null"):
+        for prompt in ("matched", "unimodal"):
             image, text = small.inputs(phrase, direction, prompt)
             pixels, ids = saved[kind].pixels(image), saved[kind].ids(text)
             plain = explain(model, pixels, ids, direction, **params).numpy()
@@ -167,7 +167,7 @@ def test_a_span_is_what_its_token_reads(tmp_path, kind, text, words):
 @pytest.mark.parametrize("kind", KINDS)
 def test_maps_are_scored_under_both_protocols(small, saved, relevance, kind, direction):
     scores = score(small, saved[kind].folder, direction, relevance[kind, direction])
-    assert set(scores["prompt"]) == {"matched", "null", "mismatched"}
+    assert set(scores["prompt"]) == {"matched", "unimodal", "mismatched"}
     for metric, excluded in (("poster_iou", "poster_excluded"), ("ap", "strict_excluded")):
         assert (scores[metric].isna() == scores[excluded].notna()).all()
         assert scores[metric].dropna().between(0, 1).all()

@@ -9,7 +9,7 @@ from clip_grounding.published.agreement import compare_with_published
 
 NARRATIVE = np.array([0, 0, 2, 2, 2, 3, 3, 5, 5, 5, 5, 6])
 PHRASE = np.array([1, 3, 0, 1, 10, 2, 4, 0, 1, 2, 3, 7])
-PROMPTS = {"matched": "matched", "null": "null", "random": "none"}
+PROMPTS = {"matched": "matched", "unimodal": "unimodal", "random": "none"}
 
 
 def tables(skip=(), seed=0):
@@ -76,7 +76,7 @@ def test_the_numbers_are_those_of_a_plain_computation():
     published, scores = tables()
     ours = scores["poster_iou"] + np.where(np.arange(len(scores)) % 3 == 0, 0.1, 0.0005)
     agreement, _ = compare(scores.assign(poster_iou=ours), published)
-    row = agreement[agreement["contender"] == "null"].iloc[0]
+    row = agreement[agreement["contender"] == "unimodal"].iloc[0]
     a, b = (table["poster_iou"][12:24].to_numpy(dtype=float) for table in (scores, published))
     a = a + np.where(np.arange(12, 24) % 3 == 0, 0.1, 0.0005)
     ranks = [values.argsort().argsort() for values in (a, b)]
@@ -93,7 +93,7 @@ def test_the_worst_phrases_come_first_with_their_utterance_and_without_random():
     scores.loc[at, "poster_iou"] += 0.5
     _, worst = compare(scores, published)
     assert worst.groupby(["direction", "contender"]).size().tolist() == [10] * 4
-    assert set(worst["contender"]) == {"matched", "null"}
+    assert set(worst["contender"]) == {"matched", "unimodal"}
     first = worst[worst["contender"] == "matched"].groupby("direction").first()
     assert (first["utterance"] == "phrase 2-10").all()
     assert (first["image_id"] == 102).all()
@@ -106,7 +106,7 @@ def test_a_run_without_the_random_baseline_or_a_direction_is_compared_in_the_res
     agreement, _ = compare(part, published)
     assert agreement[["direction", "contender"]].to_numpy().tolist() == [
         ["text_to_image", "matched"],
-        ["text_to_image", "null"],
+        ["text_to_image", "unimodal"],
     ]
 
 

@@ -21,7 +21,7 @@ def test_the_default_config_is_the_published_experiment():
     assert is_published_dataset(DATASETS[CONFIG["dataset"]], CONFIG["max_images"])
     model = MODELS["openai-vit-b32"]
     assert published_mean("text_to_image", "matched", METHOD, model) == 0.491743
-    assert published_mean("image_to_text", "null", METHOD, model) == 0.456981
+    assert published_mean("image_to_text", "unimodal", METHOD, model) == 0.456981
     assert published_mean("image_to_text", "random", {}, {}) == 0.255715
 
 

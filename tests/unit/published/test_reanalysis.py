@@ -27,7 +27,7 @@ def published(n_narratives=30, seed=0):
     area = generator.choice([0.002, 0.008, 0.03, 0.07, 0.15, 0.3, 0.45], len(narrative))
     scores = {
         "random": random_score(area),
-        "null": 0.4 + effect + generator.uniform(-0.1, 0.1, len(narrative)),
+        "unimodal": 0.4 + effect + generator.uniform(-0.1, 0.1, len(narrative)),
         "matched": 0.5 + effect + generator.uniform(-0.1, 0.1, len(narrative)),
     }
     tables = []

@@ -16,8 +16,8 @@ from clip_grounding.published.run import load_metrics, narrative_sizes, read_pub
 SIZES = [2, 0, 3, 1, 4]
 SKIPPED = 2  # image to text leaves out this narrative
 COUNTS = {
-    "text_to_image": {"random": 10, "null": 10, "matched": 10},
-    "image_to_text": {"random": 10, "null": 7, "matched": 7},
+    "text_to_image": {"random": 10, "unimodal": 10, "matched": 10},
+    "image_to_text": {"random": 10, "unimodal": 7, "matched": 7},
 }
 
 

@@ -58,6 +58,15 @@ def test_a_partner_is_disjoint_and_says_something_else_wherever_there_is_one(cas
             assert reason == ("no_other_text" if disjoint else "no_disjoint_phrase")
 
 
+def test_a_blank_phrase_lends_no_map():
+    phrases = pd.DataFrame(
+        {"narrative": 0, "phrase": [0, 1], "segment_ids": [[1], [2]], "utterance": ["sky", " "]}
+    )
+    chosen, reasons = choose_partners(phrases, 0)
+    assert list(chosen) == [-1, 0]
+    assert list(reasons) == ["no_other_text", None]
+
+
 def test_every_partner_is_drawn_with_the_same_chance():
     phrases = pd.DataFrame(
         {

@@ -82,7 +82,7 @@ def test_image_to_text_scores_equal_slow_ones(small, image_to_text):
         predicted = values > threshold_otsu(values)
         iou = (predicted & inside).sum() / (predicted | inside).sum()
         assert ours["iou"] == pytest.approx(iou, abs=1e-6)
-        assert ours["area"] == pytest.approx(inside.mean(), abs=1e-6)
+        assert ours["chance"] == pytest.approx(inside.mean(), abs=1e-6)
         assert ours["pointing"] == inside[values == values.max()].mean()
 
 
@@ -115,6 +115,31 @@ def test_only_mismatched_rows_name_a_partner(fixture, request):
     assert (scores.loc[~named, ["partner_narrative", "partner_phrase"]] == -1).all(axis=None)
 
 
+def test_a_phrase_without_a_word_has_no_strict_score_and_leaves_the_others_theirs(
+    small, text_to_image
+):
+    relevance, scores = text_to_image
+    tokenizer = TextTokenizer(small.checkpoint)
+    pd.testing.assert_frame_equal(exclude_wordless(scores, small.phrases, tokenizer), scores)
+    phrases = small.phrases.copy()
+    phrases.loc[[0, 5], "utterance"] = ["", " \u00a0"]
+    blank = list(phrases.loc[[0, 5], ["narrative", "phrase"]].itertuples(index=False, name=None))
+    before = score_text_to_image(relevance, phrases, small.masks, seed=5)
+    before = before.set_index(KEYS).sort_index()
+    before.loc[(*blank[0], "mismatched"), "strict_excluded"] = "no_disjoint_phrase"
+    after = exclude_wordless(before.reset_index(), phrases, tokenizer).set_index(KEYS)
+    for key, row in after.iterrows():
+        reason = before.loc[key, "strict_excluded"]
+        if key[:2] in blank and pd.isna(reason):
+            assert row["strict_excluded"] == "no_tokens"
+            assert row[["ap", "iou", "best_iou", "pointing", "mass"]].isna().all()
+            assert row["poster_iou"] == before.loc[key, "poster_iou"]
+        else:
+            pd.testing.assert_series_equal(row, before.loc[key])
+    curves = sum_curves(after.reset_index())
+    assert np.isfinite(curves["iou_sum"]).all()
+
+
 def test_phrases_that_all_say_the_same_have_no_mismatched_score(small, text_to_image):
     relevance, _ = text_to_image
     phrases = small.phrases.assign(utterance="a person")
@@ -134,7 +159,7 @@ def test_every_phrase_is_scored_once_per_prompt(small, fixture, request):
     assert set(scores.columns) == {*SCORES.names, "curve"}
     assert not scores.duplicated(KEYS).any()
     counts = scores["prompt"].value_counts()
-    assert counts["matched"] == counts["null"] == counts["mismatched"] == len(small.phrases)
+    assert counts["matched"] == counts["unimodal"] == counts["mismatched"] == len(small.phrases)
     scores = scores[scores["strict_excluded"].isna()]
     assert scores[METRICS].notna().all(axis=None)
     assert scores[METRICS].min(axis=None) >= 0
@@ -156,11 +181,11 @@ def test_the_baselines_are_at_chance(small):
         return score_baseline_text_to_image(kind, small.phrases, small.masks, (4, 4), seed=0)
 
     random, empty, center = (score(kind) for kind in ("random", "empty", "center"))
-    area = random["area"]
+    chance = random["chance"]
     assert random["poster_iou"].mean() == pytest.approx(0.29, abs=0.03)
-    assert random["ap"].mean() == pytest.approx(area.mean(), abs=0.1)
+    assert random["ap"].mean() == pytest.approx(chance.mean(), abs=0.1)
     for metric in ("ap", "pointing", "mass"):
-        np.testing.assert_array_equal(empty[metric], area)
+        np.testing.assert_array_equal(empty[metric], chance)
     assert (empty["iou"] == 0).all()
     assert empty["degenerate"].all()
     assert not center["degenerate"].any()
@@ -173,7 +198,7 @@ def test_the_empty_caption_baseline_is_scored_and_flagged(small):
         "empty", small.phrases, small.narratives, small.masks, tokenizer, seed=0
     )
     assert scores["degenerate"].all()
-    np.testing.assert_array_equal(scores["ap"], scores["area"])
+    np.testing.assert_array_equal(scores["ap"], scores["chance"])
     assert scores["poster_iou"].between(0.3, 0.5).mean() > 0.9
 
 

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from clip_grounding.geometry import pad_to_square
 from clip_grounding.scoring import poster
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
@@ -109,7 +110,7 @@ def test_the_resized_truth_is_pillows_of_the_whole_square(height, width, seed):
     rows, columns = (np.sort(generator.integers(0, side + 1, 2)) for side in region.shape)
     region[slice(*rows), slice(*columns)] = generator.random() < 0.9
     region &= generator.random(region.shape) < generator.choice([0.9, 1])
-    padded = poster.pad_to_square(region.astype(np.uint8) * np.uint8(255))
+    padded = pad_to_square(region.astype(np.uint8) * np.uint8(255))
     whole = Image.fromarray(padded).resize((224, 224), Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(poster.region_truth(region), np.asarray(whole) == 255)
 

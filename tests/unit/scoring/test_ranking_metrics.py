@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from skimage.filters import threshold_otsu
 from sklearn.metrics import average_precision_score
 
-from clip_grounding.scoring.strict import rank_map, score_regions, upsample_to_image
+from clip_grounding.geometry import upsample_to_image
+from clip_grounding.scoring.strict import rank_map, score_regions
 
 HEIGHT, WIDTH = 48, 64
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clip_grounding.models.preprocessing import pad_to_square
+from clip_grounding.geometry import pad_to_square, upsample_to_image, upsample_to_square
 from clip_grounding.scoring.draws import center_map
 from clip_grounding.scoring.strict import (
     LEVELS,
@@ -16,8 +16,6 @@ from clip_grounding.scoring.strict import (
     rank_map,
     score_regions,
     score_tokens,
-    upsample_to_image,
-    upsample_to_square,
 )
 
 NO_VOID = np.empty(0, dtype=np.int64)
@@ -38,7 +36,7 @@ def score(values, region, void=NO_VOID):
 def test_a_perfect_map_scores_one_everywhere(region):
     scores = score(region.astype(np.float32), region)
     assert all(scores[name] == pytest.approx(1) for name in RANKED)
-    assert scores["area"] == region.mean()
+    assert scores["chance"] == region.mean()
 
 
 @given(regions)
@@ -57,7 +55,7 @@ def test_an_inverted_ranking_scores_well_below_the_area():
 @given(regions, st.floats(-2, 2, width=32))
 def test_a_constant_map_scores_exactly_the_area(region, value):
     scores = score(np.full(region.shape, value, dtype=np.float32), region)
-    assert scores["ap"] == scores["pointing"] == scores["mass"] == scores["area"] == region.mean()
+    assert scores["ap"] == scores["pointing"] == scores["mass"] == scores["chance"] == region.mean()
     assert scores["iou"] == 0
 
 

@@ -27,7 +27,7 @@ from clip_grounding.scoring.images import (
 from clip_grounding.tables import RELEVANCE, read_table, write_table
 
 MODEL, METHOD, SPLIT, SEED, CONTEXT = "toy", "any", "val", 4, 24
-PROMPTS = ("matched", "null")
+PROMPTS = ("matched", "unimodal")
 PIECES = ["a red star", "A  red star.", "the star", "caf\u0301e", "&amp; it’s", "\x07 b\x07", "   "]
 PIECES += ["", "<|endoftext|>", "車 😀", "red red star", "of", "itâ€™s", "a star " * 15]
 PIECES += ["of " * 40 + "all"]

@@ -5,13 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import norm, t
 
 from clip_grounding.statistics.bootstrap import (
     bootstrap_means,
     cluster_sums,
+    count_images,
+    expanded_tail,
     image_weights,
     interval,
     sign_flip_tests,
+    student_quantile,
 )
 
 
@@ -36,15 +40,44 @@ def test_resampled_means_equal_drawing_the_images_one_by_one():
 
 def test_clustering_by_image_widens_the_interval():
     values, images = clustered()
-    by_image = interval(bootstrap_means(values, images, 2000, 0), 0.95)
-    by_phrase = interval(bootstrap_means(values, np.arange(len(values)), 2000, 0), 0.95)
+    by_image = interval(bootstrap_means(values, images, 2000, 0), 0.95, 40)
+    by_phrase = interval(bootstrap_means(values, np.arange(240), 2000, 0), 0.95, 240)
     assert ((by_image[1] - by_image[0]) > 1.5 * (by_phrase[1] - by_phrase[0])).all()
 
 
 def test_the_interval_of_a_single_image_is_its_mean():
     values = np.array([[0.25], [0.75]])
-    low, high = interval(bootstrap_means(values, np.array([8, 8]), 100, 0), 0.95)
+    low, high = interval(bootstrap_means(values, np.array([8, 8]), 100, 0), 0.95, 1)
     assert low == high == 0.5
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 7, 19, 59, 150, 299, 4999, 100_000])
+@pytest.mark.parametrize("share", [0.8, 0.95, 0.975, 0.995])
+def test_quantiles_of_students_t_equal_scipys(share, freedom):
+    assert student_quantile(share, freedom) == pytest.approx(t.ppf(share, freedom), rel=1e-5)
+
+
+@pytest.mark.parametrize("n_images", [3, 5, 20, 300])
+def test_percentiles_expand_a_normal_interval_to_students(n_images):
+    """For normal values the interval is the classical one: mean ± t · s / √n."""
+    spread = np.sqrt((n_images - 1) / n_images)  # of resampled means, in units of s / √n
+    reached = -norm.ppf(expanded_tail(n_images, 0.95)) * spread
+    assert reached == pytest.approx(t.ppf(0.975, n_images - 1), rel=1e-4)
+
+
+def test_each_column_is_expanded_by_its_own_number_of_images():
+    values, images = clustered()
+    values[images >= 5, 1] = np.nan
+    n_images = count_images(values, images)
+    assert n_images.tolist() == [40, 5]
+    means = bootstrap_means(values, images, 500, 0)
+    low, high = interval(means, 0.95, n_images)
+    for column, n in enumerate(n_images):
+        own = interval(means[:, [column]], 0.95, n)
+        assert (low[column], high[column]) == (own[0][0], own[1][0])
+    plain = np.nanquantile(means[:, 1], [0.025, 0.975])
+    assert low[1] < plain[0]
+    assert high[1] > plain[1]
 
 
 @given(st.integers(1, 600))

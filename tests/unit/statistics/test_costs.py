@@ -3,7 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from score_tables import MATCHED, MISMATCHED, NULL, RANDOM, phrase_keys, phrase_tables, score_table
+from score_tables import (
+    MATCHED,
+    MISMATCHED,
+    RANDOM,
+    UNIMODAL,
+    phrase_keys,
+    phrase_tables,
+    score_table,
+)
 
 from clip_grounding.scoring.images import COLLECTED_SCORES
 from clip_grounding.statistics.costs import add_costs, count_maps, read_costs
@@ -58,7 +66,7 @@ def test_contenders_and_directions_are_kept_apart(tmp_path):
 
 def test_the_cost_of_a_map_stands_beside_the_two_prompts_that_have_maps(tmp_path):
     keys = phrase_keys(8)
-    scores = score_table(keys, [MATCHED, NULL, MISMATCHED, RANDOM])
+    scores = score_table(keys, [MATCHED, UNIMODAL, MISMATCHED, RANDOM])
     write_table(tmp_path / "scores.parquet", scores, COLLECTED_SCORES, {})
     maps = count_maps(tmp_path / "scores.parquet")
     assert set(maps["n_maps"]) == {2 * len(keys)}
@@ -67,11 +75,11 @@ def test_the_cost_of_a_map_stands_beside_the_two_prompts_that_have_maps(tmp_path
     costs = read_costs([benchmark(tmp_path, 0, 3, 700.4)])
     costed = add_costs(summary, costs, maps)
     has_cost = costed["seconds_per_map"].notna()
-    assert set(costed.loc[has_cost, "prompt"]) == {"matched", "null"}
+    assert set(costed.loc[has_cost, "prompt"]) == {"matched", "unimodal"}
     assert set(costed.loc[has_cost, "direction"]) == {"text_to_image"}
     assert set(costed.loc[has_cost, "seconds_per_map"]) == {3 / (2 * len(keys))}
     assert set(costed.loc[has_cost, "peak_mb"]) == {700}
-    expected = summary["prompt"].isin(["matched", "null"]) & (
+    expected = summary["prompt"].isin(["matched", "unimodal"]) & (
         summary["direction"] == "text_to_image"
     )
     assert (has_cost == expected).all()

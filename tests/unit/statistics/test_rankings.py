@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from score_tables import NULL, RANDOM, phrase_keys, phrase_tables, score_table
+from score_tables import RANDOM, UNIMODAL, phrase_keys, phrase_tables, score_table
 
 from clip_grounding.statistics.paired import METRICS
 from clip_grounding.statistics.rankings import COLUMNS, find_tie_groups, rank_contenders
@@ -26,7 +26,7 @@ def only(rankings, metric="ap", direction="text_to_image"):
 
 
 def test_each_direction_and_metric_ranks_the_matched_contenders_alone():
-    rankings = rank_contenders(score_table(KEYS, [RANDOM, NULL, *contenders(3)]), **BOOTSTRAP)
+    rankings = rank_contenders(score_table(KEYS, [RANDOM, UNIMODAL, *contenders(3)]), **BOOTSTRAP)
     assert list(rankings.columns) == COLUMNS
     for metric, protocol in (("ap", "strict"), ("poster_iou", "poster")):
         for direction in ("text_to_image", "image_to_text"):
@@ -109,7 +109,7 @@ def test_a_single_contender_is_first():
 
 
 def test_without_a_matched_contender_the_table_is_empty():
-    rankings = rank_contenders(score_table(KEYS, [RANDOM, NULL]), **BOOTSTRAP)
+    rankings = rank_contenders(score_table(KEYS, [RANDOM, UNIMODAL]), **BOOTSTRAP)
     assert list(rankings.columns) == COLUMNS
     assert rankings.empty
 

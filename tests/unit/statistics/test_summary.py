@@ -3,7 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from score_tables import MATCHED, MISMATCHED, NULL, RANDOM, phrase_keys, phrase_tables, score_table
+from score_tables import (
+    MATCHED,
+    MISMATCHED,
+    RANDOM,
+    UNIMODAL,
+    phrase_keys,
+    phrase_tables,
+    score_table,
+)
 
 from clip_grounding.errors import InputError
 from clip_grounding.statistics.bootstrap import bootstrap_means, interval
@@ -67,7 +75,7 @@ def test_levels_partition_the_phrases_except_for_mixed_ones():
 
 
 def test_a_permuted_table_gives_the_same_csv():
-    scores = score_table(KEYS, [MATCHED, NULL, MISMATCHED, RANDOM])
+    scores = score_table(KEYS, [MATCHED, UNIMODAL, MISMATCHED, RANDOM])
     scores.loc[3, METRICS] = np.nan
     shuffled = scores.sample(frac=1, random_state=0)
     plain, permuted = (
@@ -78,7 +86,7 @@ def test_a_permuted_table_gives_the_same_csv():
 
 
 def test_a_strict_score_that_one_contender_lacks_counts_for_none():
-    scores = score_table(KEYS, [MATCHED, NULL, RANDOM])
+    scores = score_table(KEYS, [MATCHED, UNIMODAL, RANDOM])
     scores.loc[0, STRICT] = np.nan  # matched, text to image
     summary = summary_of(scores)
     for _, row in summary[(summary["slice"] == "all")].iterrows():
@@ -124,7 +132,7 @@ def test_the_interval_of_a_single_image_is_its_mean():
 
 
 def test_published_means_stand_beside_the_posters_pooled_mean_alone():
-    summary = summary_of(score_table(KEYS, [MATCHED, NULL]))
+    summary = summary_of(score_table(KEYS, [MATCHED, UNIMODAL]))
     merged = add_published(summary, [["text_to_image", *MATCHED, 0.49]])
     assert len(merged) == len(summary)
     row = cell(merged, prompt="matched", direction="text_to_image", metric="poster_iou")

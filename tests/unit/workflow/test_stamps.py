@@ -199,6 +199,16 @@ def test_files_that_were_copied_in_any_order_are_dated_by_what_they_are_made_fro
     assert times == [300, 300, 300]
 
 
+def test_a_source_that_was_touched_makes_nothing_older_than_it():
+    Path("original.csv").write_text("a")
+    Path("data/tiny/a.csv").symlink_to(Path("original.csv").absolute())
+    write_stamp(Stamp("data/tiny/a.csv", "make", settings(seed=0), None, {}))
+    path = write_parquet("results/tiny/b.parquet", inputs=["data/tiny/a.csv"])
+    os.utime("original.csv", (4e9, 4e9))
+    restore(path)
+    assert os.stat(path).st_mtime == 4e9
+
+
 def test_deleting_benchmarks_leaves_a_table_what_it_is():
     Path("benchmarks").mkdir()
     Path("benchmarks/a.tsv").write_text("s\n1\n")

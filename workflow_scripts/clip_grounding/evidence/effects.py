@@ -17,10 +17,9 @@ from clip_grounding.evidence.sets import pack_sets
 from clip_grounding.relevance.job import Explainer
 from clip_grounding.scoring.captions import read_captions
 from clip_grounding.scoring.draws import choose_partners
+from clip_grounding.vocabulary import PROMPTS
 
 N_CONTROLS = 20
-
-PROMPTS = ("matched", "unimodal", "mismatched")
 
 TIE = 1e-4
 """Similarities, cosines times 100, that differ by less are equal: rounding is below it."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
-from pycocotools import mask as coco_mask
 from torch import Tensor
 from tqdm import tqdm
 
@@ -18,6 +17,7 @@ from clip_grounding.evidence.passes import Sequence
 from clip_grounding.evidence.patches import Rectangle, content_rectangle
 from clip_grounding.evidence.words import number_words
 from clip_grounding.models.towers import Tower
+from clip_grounding.regions import decode_region
 from clip_grounding.relevance.job import Explainer
 
 UNIMODAL = 0
@@ -151,7 +151,7 @@ def each_caption_batch(
         image_id, own = image
         pixels, regions = read_image(*images.loc[image_id]), {}
         for mask in sorted(set(own["mask"])):
-            region = decode_region(*counts.loc[(image_id, mask)])
+            region = decode_region(*counts.loc[(image_id, mask)], f"image {image_id}, mask {mask}")
             regions[mask] = explainer.preprocess(pixels * region[..., None])
         return regions
 
@@ -177,11 +177,6 @@ def each_caption_batch(
                 Item(narrative, own, whole, units, torch.stack(targets), own_targets, None)
             )
         yield items
-
-
-def decode_region(height: int, width: int, counts: bytes) -> np.ndarray:
-    """Decode a region of the masks table, uint8 of shape (height, width)."""
-    return coco_mask.decode({"size": [int(height), int(width)], "counts": counts})
 
 
 def _progress(phrases: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:

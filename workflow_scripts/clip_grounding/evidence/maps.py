@@ -39,7 +39,7 @@ def join_drawn_maps(
     Returns
     -------
     DataFrame
-        As `scores.join_maps` gives it.
+        The rows of `scoring.images.join_maps`.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def join_drawn_maps(
             f"the relevance of narrative {row['narrative']}, phrase {row['phrase']} is missing,"
             " but its similarities are there: delete the relevance table and rerun"
         )
-    return join_maps(mapped, own, WITHIN[direction], seed)
+    rows, _ = join_maps(mapped, own, WITHIN[direction], seed)
+    return rows
 
 
 def control_maps(

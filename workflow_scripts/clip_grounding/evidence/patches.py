@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clip_grounding.models.preprocessing import square_padding
+from clip_grounding.geometry import square_padding
 
 _EXACT = 9
 """Decimals to which shares of patches count as equal."""

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.evidence.draws import Draw, item_generator
-from clip_grounding.evidence.items import Item, decode_region
+from clip_grounding.evidence.items import Item
 from clip_grounding.evidence.patches import choose_patches, region_shares, shift_patches
 from clip_grounding.evidence.words import list_runs
+from clip_grounding.regions import decode_region
 from clip_grounding.scoring.captions import Caption
 
 FEWEST_CONTROLS = 3
@@ -62,7 +63,9 @@ def image_regions(
     regions = {}
     named = masks[masks["mask"].isin(item.phrases["mask"])]
     for row in named.itertuples():
-        shares = region_shares(decode_region(row.height, row.width, row.counts), grid)
+        where = f"image {row.image_id}, mask {row.mask}"
+        region = decode_region(row.height, row.width, row.counts, where)
+        shares = region_shares(region, grid)
         target = choose_patches(item.rectangle.crop(shares))
         generator = item_generator(seed, Draw.PATCH_CONTROLS, item.number, row.mask)
         controls = shift_patches(target, n_controls, generator)

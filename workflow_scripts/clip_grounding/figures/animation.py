@@ -36,8 +36,8 @@ from clip_grounding.figures.style import (
     shorten,
 )
 from clip_grounding.files import replacing
+from clip_grounding.geometry import upsample_to_image
 from clip_grounding.regions import decode_region
-from clip_grounding.scoring.strict import upsample_to_image
 
 AUTO = "auto"
 """In place of a narrative's number: the one that `choose_narrative` chooses."""

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from clip_grounding.figures.curves import CHANCE_LOOKS, chance_handle, curve_handles, draw_curve
-from clip_grounding.figures.selection import CHANCE, FEWEST_IMAGES, of_model
+from clip_grounding.figures.selection import of_model
 from clip_grounding.figures.style import (
     COUNTS,
     DIRECTION_LABELS,
@@ -20,11 +20,7 @@ from clip_grounding.figures.style import (
     house_style,
     shorten,
 )
-from clip_grounding.statistics.bootstrap import cluster_sums, interval, resampled_means
-from clip_grounding.statistics.paired import METRICS, pair_scores
-
-EDGES = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
-"""Bins of region area, as shares of the image: the first takes in all that is smaller."""
+from clip_grounding.statistics.areas import EDGES
 
 _ROWS = {"poster_iou": "Mean poster score", "ap": "Mean strict AP"}
 _LOWEST = 0.0005  # where a log axis begins
@@ -43,66 +39,15 @@ _COUNTS = 0.4
 _BELOW = 0.52  # tick labels, the axis label and the note
 
 
-def average_by_area(
-    scores: pd.DataFrame, model: str, attribution: str, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
-    """Mean score of each contender on the phrases of each bin of region area.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        Rows of ``scores.parquet``: of the model and of the baselines at least.
-    model, attribution : str
-        Whose scores are averaged beside the baselines'.
-    resamples, confidence, seed
-        Of the bootstrap over images.
-
-    Returns
-    -------
-    DataFrame
-        Columns direction, contender, metric (`poster_iou`, `ap` or `area`, the chance level of
-        `ap`), bin, region_area (geometric mean over the bin's phrases), n_phrases, n_images,
-        mean, ci_low, ci_high; these are NaN over fewer than `FEWEST_IMAGES` images.
-    """
-    metrics = [*_ROWS, CHANCE]
-    columns = [METRICS.index(metric) for metric in metrics]
-    rows = of_model(scores, model, attribution)
-    tables = []
-    for direction, own in rows.groupby("direction"):
-        paired = pair_scores(own)
-        phrases = paired.phrases
-        contenders = [a if m == "baseline" else p for m, a, p in paired.contenders]
-        bins = np.digitize(phrases["region_area"], EDGES[1:-1].astype(np.float32))
-        is_in = bins[:, None] == np.arange(len(EDGES) - 1)
-        values = paired.values[:, :, columns].reshape(len(bins), -1, 1)
-        cells = np.where(is_in[:, None, :], values, np.nan).reshape(len(bins), -1)
-        sums, counts = cluster_sums(cells, phrases["image"].to_numpy(), paired.n_images)
-        names = pd.MultiIndex.from_product(
-            [contenders, metrics, range(len(EDGES) - 1)], names=["contender", "metric", "bin"]
-        )
-        table = names.to_frame(index=False).assign(direction=direction)
-        table["n_images"] = np.count_nonzero(counts, axis=0)
-        table["n_phrases"] = counts.sum(axis=0).astype(int)
-        known = (table["n_images"] >= FEWEST_IMAGES).to_numpy()
-        sums, counts = sums[:, known], counts[:, known]
-        low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
-        table.loc[known, "mean"] = sums.sum(axis=0) / counts.sum(axis=0)
-        table.loc[known, ["ci_low", "ci_high"]] = np.column_stack([low, high])
-        logs = np.log(phrases["region_area"].clip(lower=_LOWEST)).groupby(bins).mean()
-        table["region_area"] = np.exp(table["bin"].map(logs))
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
 def draw_area(curves: pd.DataFrame, model: str, attribution: str, confidence: float) -> Figure:
-    """Draw what `average_by_area` found: a column per direction, a row per protocol.
+    """Draw the means by region area: a column per direction, a row per protocol.
 
     Parameters
     ----------
     curves : DataFrame
-        The result of `average_by_area`.
+        Rows of ``areas.csv``, see `clip_grounding.statistics.areas.average_by_area`.
     model, attribution : str
-        Named below the figure.
+        Whose means are drawn beside the baselines'.
     confidence : float
         Of the intervals.
 
@@ -110,6 +55,7 @@ def draw_area(curves: pd.DataFrame, model: str, attribution: str, confidence: fl
     -------
     Figure
     """
+    curves = of_model(curves, model, attribution)
     directions = [name for name in DIRECTION_LABELS if name in set(curves["direction"])]
     with house_style():
         handles = [
@@ -156,7 +102,7 @@ def _draw_means(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
         curve = own[own["contender"] == contender]
         draw_curve(axes, curve["region_area"], curve, contender, marker="o", markersize=2)
     if metric == "ap":
-        chance = known[(known["metric"] == CHANCE) & (known["contender"] != "mismatched")]
+        chance = known[(known["metric"] == "chance") & (known["contender"] != "mismatched")]
         chance = chance[chance["contender"] == chance["contender"].min()]
         axes.plot(chance["region_area"], chance["mean"], **CHANCE_LOOKS)
     axes.yaxis.set_major_locator(MaxNLocator(5))

@@ -24,7 +24,7 @@ from clip_grounding.figures.style import (
 LEVEL = 0.05
 """A difference whose corrected p-value is not below is drawn hollow."""
 
-REFERENCES = ("random", "center", "null", "mismatched")
+REFERENCES = ("random", "center", "unimodal", "mismatched")
 """What is drawn. The empty mask's AP is the chance level, which a random ranking exceeds."""
 
 _METRIC = "ap"
@@ -84,7 +84,9 @@ def draw_differences(
 def _own_references(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Rows against `REFERENCES`; ``contender`` is the reference, so rows have its colour."""
     is_baseline = comparisons["reference_model"] == "baseline"
-    references = comparisons["reference_attribution"].where(is_baseline, comparisons["reference"])
+    references = comparisons["reference_attribution"].where(
+        is_baseline, comparisons["reference_prompt"]
+    )
     drawn = references.isin(REFERENCES) & (comparisons["metric"] == _METRIC)
     return comparisons.assign(contender=references)[drawn]
 

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from clip_grounding.geometry import upsample_to_image
 from clip_grounding.regions import decode_region
-from clip_grounding.scoring.strict import upsample_to_image
-
-PROMPTS = ("matched", "null")
-KEY = ["narrative", "phrase"]
+from clip_grounding.vocabulary import MAP_PROMPTS, PHRASE
 
 
 @dataclass(frozen=True)
@@ -75,14 +73,14 @@ def choose_examples(scores: pd.DataFrame, count: int, metric: str = "poster_iou"
         rank lower; the best first.
     """
     ranked = scores[(scores["prompt"] == "matched") & scores[metric].notna()]
-    ranked = ranked.sort_values([metric, *KEY]).reset_index(drop=True)
+    ranked = ranked.sort_values([metric, *PHRASE]).reset_index(drop=True)
     count = min(count, ranked["image_id"].nunique())
     chosen = []
     for part in range(count):
         middle = (part + 0.5) / count * len(ranked) - 0.5
         free = ranked[~ranked["image_id"].isin(ranked["image_id"].loc[chosen])]
         chosen.append(free.index[np.abs(free.index - middle).argmin()])
-    chosen = ranked.loc[sorted(chosen, reverse=True), [*KEY, "image_id"]]
+    chosen = ranked.loc[sorted(chosen, reverse=True), [*PHRASE, "image_id"]]
     return chosen.assign(share=chosen.index / max(len(ranked), 1))
 
 
@@ -116,10 +114,10 @@ def gather_examples(
         In the order of `chosen`.
     """
     narratives = narratives.set_index("narrative")
-    phrases = phrases.set_index(KEY)
+    phrases = phrases.set_index(PHRASE)
     masks = masks.set_index(["image_id", "mask"])
-    maps = {name: table.set_index([*KEY, "prompt"]) for name, table in relevance.items()}
-    values = {name: table.set_index([*KEY, "prompt"]) for name, table in scores.items()}
+    maps = {name: table.set_index([*PHRASE, "prompt"]) for name, table in relevance.items()}
+    values = {name: table.set_index([*PHRASE, "prompt"]) for name, table in scores.items()}
     examples = []
     for row in chosen.itertuples():
         key = (row.narrative, row.phrase)
@@ -128,7 +126,7 @@ def gather_examples(
         size = [int(record["height"]), int(record["width"])]
         patches, tokens, words = {}, None, None
         if "text_to_image" in maps:
-            for prompt in PROMPTS:
+            for prompt in MAP_PROMPTS:
                 found = maps["text_to_image"].loc[(*key, prompt)]
                 grid = found["relevance"].reshape(found["grid_height"], found["grid_width"])
                 patches[prompt] = upsample_to_image(grid, *size)
@@ -152,7 +150,7 @@ def gather_examples(
                 scores={
                     (direction, prompt): print_score(table.loc[(*key, prompt)], metric)
                     for direction, table in values.items()
-                    for prompt in PROMPTS
+                    for prompt in MAP_PROMPTS
                 },
             )
         )

@@ -98,7 +98,7 @@ def _plan_page(directions: Collection[str]) -> _Plan:
     if "text_to_image" in directions:
         columns += [
             _Column("text_to_image", LABELS[prompt], prompt, _overlay_of(prompt))
-            for prompt in ("matched", "null")
+            for prompt in ("matched", "unimodal")
         ]
     if "image_to_text" not in directions:
         page = 5.0
@@ -157,8 +157,10 @@ def _draw_caption_column(
     height = caption_height(example.text, example.phrase, width)
     axes = add_axes(figure, left, top, width, height)
     draw_caption(axes, example.text, example.phrase, example.tokens, example.words)
-    matched, null = (example.scores["image_to_text", prompt] for prompt in ("matched", "null"))
-    scores = f"score: {matched}, unimodal: {null}"
+    matched, unimodal = (
+        example.scores["image_to_text", prompt] for prompt in ("matched", "unimodal")
+    )
+    scores = f"score: {matched}, unimodal: {unimodal}"
     add_text(figure, left, top + height + 0.1, scores, fontsize=_SMALL)
 
 

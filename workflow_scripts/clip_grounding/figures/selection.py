@@ -4,22 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-CHANCE = "area"
-"""The metric whose mean is the chance level of average precision: the empty mask's score."""
-
-FEWEST_IMAGES = 5
-"""A mean over fewer images is not drawn: resampling them says little."""
-
 MOST_PAIRS = 20
 """Models with attributions that a chart with a group or a panel for each has room for."""
 
 
 def read_summary(path: str | Path) -> pd.DataFrame:
-    """Read a table of means (CSV), in which only an empty cell means missing.
-
-    By itself pandas would take the prompt ``null`` for a missing value.
-    """
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    """Read a table of means (CSV); an empty cell is a missing value."""
+    return pd.read_csv(path)
 
 
 def pooled_means(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -75,5 +66,5 @@ def chance_levels(summary: pd.DataFrame) -> pd.Series:
     Every contender of a direction is compared on the same phrases, but ``mismatched``, which
     some phrases lack.
     """
-    areas = pooled_means(summary, CHANCE)
-    return areas[areas["prompt"] != "mismatched"].groupby("direction")["mean"].first()
+    levels = pooled_means(summary, "chance")
+    return levels[levels["prompt"] != "mismatched"].groupby("direction")["mean"].first()

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clip_grounding.figures.selection import CHANCE, FEWEST_IMAGES, of_model
+from clip_grounding.figures.selection import of_model
 from clip_grounding.figures.style import (
     BAND,
     COLORS,
@@ -21,6 +21,7 @@ from clip_grounding.figures.style import (
     shorten,
     text_width,
 )
+from clip_grounding.statistics.bootstrap import FEWEST_IMAGES
 
 ROWS = {
     ("all", "all"): "all phrases",
@@ -41,7 +42,7 @@ ROWS = {
 }
 """Slices and levels of `slices.SLICES` in plain words, from top to bottom."""
 
-MARKERS = {"matched": "o", "null": "s", "random": "D"}
+MARKERS = {"matched": "o", "unimodal": "s", "random": "D"}
 """Contenders drawn, from the top of a row to its bottom."""
 
 _SIZE = 7
@@ -91,7 +92,7 @@ def draw_slices(summary: pd.DataFrame, model: str, attribution: str, confidence:
             own = rows[rows["direction"] == direction]
             _draw_panel(axes, own, places)
             own = own[own["n_images"] >= FEWEST_IMAGES]
-            top = own.loc[own["metric"].isin(["ap", CHANCE]), ["mean", "ci_high"]].max().max()
+            top = own.loc[own["metric"].isin(["ap", "chance"]), ["mean", "ci_high"]].max().max()
             axes.set(xlim=(0, 1.03 * top if top > 0 else 1), ylim=(inside, 0))
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.xaxis.set_major_formatter("{x:g}")
@@ -138,7 +139,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, places: dict) -> None:
                     mean["mean"], y + (step - 1) * _STEP, xerr=whiskers, elinewidth=0.9,
                     **_looks(contender),
                 )  # fmt: skip
-        chance = own.loc[own["metric"] == CHANCE, "mean"]
+        chance = own.loc[own["metric"] == "chance", "mean"]
         if len(chance):
             x = chance.iloc[0]
             axes.plot([x, x], [y - 0.4 * _ROW, y + 0.4 * _ROW], **_chance_looks())

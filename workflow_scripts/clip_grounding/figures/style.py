@@ -34,7 +34,7 @@ COLORS = {
     "random": "#BBBBBB",
     "empty": "#666666",
     "center": "#009E73",
-    "null": "#56B4E9",
+    "unimodal": "#56B4E9",
     "mismatched": "#0072B2",
     "matched": "#D55E00",
 }
@@ -44,7 +44,7 @@ LABELS = {
     "random": "random",
     "empty": "empty mask",
     "center": "centre of the image",
-    "null": "unimodal (null prompt)",
+    "unimodal": "unimodal",
     "mismatched": "CLIP (mismatched prompt)",
     "matched": "CLIP (matched prompt)",
 }

@@ -1,8 +1,5 @@
 """Foreground IoU against the threshold: would another one than Otsu's change the order?"""
 
-from collections.abc import Iterable
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,9 +25,8 @@ from clip_grounding.figures.style import (
     house_style,
     shorten,
 )
-from clip_grounding.statistics.bootstrap import interval, resampled_means
 
-_CONTENDER = ["model", "attribution"]
+_METHOD = ["model", "attribution"]
 _SIZE = 7
 _SMALL = 6
 # In inches.
@@ -45,61 +41,14 @@ _AIR = 0.08  # under a panel
 _BELOW = 0.42  # tick labels, the axis label and the note
 
 
-def average_curves(
-    tables: Iterable[tuple[tuple[str, str, str], pd.DataFrame]],
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> pd.DataFrame:
-    """Mean foreground IoU over phrases at each threshold.
-
-    Parameters
-    ----------
-    tables : iterable of ((model, attribution, direction), DataFrame)
-        Rows of `scores.THRESHOLDS` of each contender, see `tables.read_contenders`.
-    resamples, confidence, seed
-        Of the bootstrap over images.
-
-    Returns
-    -------
-    DataFrame
-        Columns model, attribution, direction, prompt, level, n_phrases, mean, ci_low, ci_high.
-    """
-    curves = []
-    for (model, attribution, direction), table in tables:
-        wide = table.pivot_table(
-            index="image_id",
-            columns=["prompt", "level"],
-            values=["iou_sum", "n_phrases"],
-            aggfunc="sum",
-            fill_value=0,
-        )
-        sums, counts = (wide[name].to_numpy(np.float64) for name in ("iou_sum", "n_phrases"))
-        low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
-        curve = (
-            wide["n_phrases"]
-            .columns.to_frame(index=False)
-            .assign(
-                model=model,
-                attribution=attribution,
-                direction=direction,
-                n_phrases=counts.sum(axis=0).astype(int),
-                mean=sums.sum(axis=0) / counts.sum(axis=0),
-                ci_low=low,
-                ci_high=high,
-            )
-        )
-        curves.append(curve)
-    return pd.concat(curves, ignore_index=True)
-
-
 def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: float) -> Figure:
     """Draw threshold curves: a panel per model, attribution and direction.
 
     Parameters
     ----------
     curves : DataFrame
-        The result of `average_curves`; the panels follow its order.
+        Rows of ``curves.csv``, see `clip_grounding.statistics.curves.average_curves`; the panels
+        follow its order.
     summary : DataFrame
         Rows of ``summary.csv``: the mean IoU at Otsu's thresholds is marked beside each panel.
     confidence : float
@@ -115,9 +64,9 @@ def draw_thresholds(curves: pd.DataFrame, summary: pd.DataFrame, confidence: flo
     otsu = pooled_means(summary, "iou")
     otsu, notice = keep_best(otsu, otsu["mean"].where(otsu["prompt"] == "matched"))
     otsu = otsu.assign(contender=name_contenders(otsu))
-    curves = curves.merge(otsu[_CONTENDER].drop_duplicates())
+    curves = curves.merge(otsu[_METHOD].drop_duplicates())
     directions = [name for name in DIRECTION_LABELS if name in set(curves["direction"])]
-    models = list(curves[_CONTENDER].drop_duplicates().itertuples(index=False, name=None))
+    models = list(curves[_METHOD].drop_duplicates().itertuples(index=False, name=None))
     n_across = min(2, len(models))
     top = 1.05 * max(curves["ci_high"].max(), otsu["mean"].max(), 0.01)
     handles = [*curve_handles(curves["prompt"]), _otsu_handle()]

@@ -17,6 +17,7 @@ from clip_grounding.figures.style import (
     shorten,
     text_width,
 )
+from clip_grounding.vocabulary import MAP_PROMPTS
 
 STEPS = {
     "poster": "poster score",
@@ -32,9 +33,6 @@ STEPS = {
 """The steps of `waterfall.STEPS` in plain words."""
 
 FINAL = "strict foreground IoU"
-
-PROMPTS = ["matched", "null"]
-"""From left to right."""
 
 _SIZE = 7
 _SMALL = 6
@@ -69,14 +67,14 @@ def draw_waterfall(
     Figure
     """
     own = (waterfall["model"] == model) & (waterfall["attribution"] == attribution)
-    rows = waterfall[own & waterfall["prompt"].isin(PROMPTS)]
+    rows = waterfall[own & waterfall["prompt"].isin(MAP_PROMPTS)]
     directions = [name for name in DIRECTION_LABELS if name in set(rows["direction"])]
     blocks = [
         list(rows.loc[rows["direction"] == name, "step"].drop_duplicates()) for name in directions
     ]
     labels = [[*(STEPS[step] for step in steps), FINAL] for steps in blocks]
     left = 2 * _MARGIN + max(text_width(label, _SMALL) for own in labels for label in own) / 72
-    width = left + len(PROMPTS) * (_PANEL + _BETWEEN)
+    width = left + len(MAP_PROMPTS) * (_PANEL + _BETWEEN)
     heights = [_ROW * len(own) for own in labels]
     height = _MARGIN + sum(heights) + _TITLE * len(blocks) + _BLOCK_GAP * (len(blocks) - 1) + _BELOW
     # The same scale in every panel, with room for what is printed beyond the bars.
@@ -88,7 +86,7 @@ def draw_waterfall(
         for direction, names, inside in zip(directions, labels, heights, strict=True):
             title = DIRECTION_LABELS[direction]
             add_text(figure, _MARGIN, top + 0.12, title, fontsize=_SIZE, fontweight="bold")
-            for number, prompt in enumerate(PROMPTS):
+            for number, prompt in enumerate(MAP_PROMPTS):
                 x = left + number * (_PANEL + _BETWEEN)
                 axes = add_axes(figure, x, top + _TITLE, _PANEL, inside)
                 axes.set(xlim=(0, limit), ylim=(len(names) - 0.5, -0.5), yticks=[])
@@ -103,7 +101,7 @@ def draw_waterfall(
                     axes.set_yticks(range(len(names)), names, fontsize=_SMALL)
                     axes.tick_params(axis="y", length=0)
             top += _TITLE + inside + _BLOCK_GAP
-        for axes in figure.axes[-len(PROMPTS) :]:
+        for axes in figure.axes[-len(MAP_PROMPTS) :]:
             axes.set_xlabel("Mean over phrases", fontsize=_SMALL, labelpad=2)
         note = (
             f"{model}, {attribution}; changes with their {100 * confidence:g} % interval, "

@@ -8,8 +8,7 @@ from tqdm import tqdm
 
 from clip_grounding.gallery.maps import pack_maps
 from clip_grounding.gallery.pictures import encode_picture
-
-KEY = ["narrative", "phrase"]
+from clip_grounding.vocabulary import PHRASE
 
 
 def pack_items(
@@ -38,10 +37,10 @@ def pack_items(
         their names and what `maps.pack_maps` gives.
     """
     tables = [
-        (contender, table.set_index([*KEY, "prompt"]).sort_index())
+        (contender, table.set_index([*PHRASE, "prompt"]).sort_index())
         for contender, table in relevance
     ]
-    masks = phrases.set_index(KEY)["mask"].to_dict()
+    masks = phrases.set_index(PHRASE)["mask"].to_dict()
     packed = []
     for row in items.itertuples():
         key = (row.narrative, row.phrase)

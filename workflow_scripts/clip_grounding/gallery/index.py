@@ -7,9 +7,9 @@ from clip_grounding.figures.selection import name_contenders
 from clip_grounding.gallery.selection import REASONS
 from clip_grounding.scoring.images import METRICS
 from clip_grounding.statistics.slices import SLICES
+from clip_grounding.vocabulary import PHRASE
 
-KEY = ["narrative", "phrase"]
-ORDER = ["matched", "null", "mismatched", "center", "random", "empty"]
+ORDER = ["matched", "unimodal", "mismatched", "center", "random", "empty"]
 """Contenders as the page lists them."""
 
 _DIGITS = 4
@@ -41,7 +41,7 @@ def build_index(
     texts = narratives.set_index("narrative")["text"]
     sizes = narratives.set_index("narrative")[["height", "width"]]
     captions = {narrative: number for number, narrative in enumerate(items["narrative"].unique())}
-    facts = phrases.set_index(KEY)
+    facts = phrases.set_index(PHRASE)
     utterances = facts["utterance"].to_dict()
     partners = read_partners(scores)
     return {
@@ -70,7 +70,7 @@ def build_index(
             for row, own, fact in zip(
                 items.itertuples(),
                 values,
-                (facts.loc[key] for key in items[KEY].itertuples(index=False, name=None)),
+                (facts.loc[key] for key in items[PHRASE].itertuples(index=False, name=None)),
                 strict=True,
             )
         ],
@@ -85,8 +85,8 @@ def read_partners(scores: pd.DataFrame) -> dict[tuple, tuple]:
     dict of (direction, narrative, phrase) to (narrative, phrase)
         Without those that have none. It is the same for every model and attribution.
     """
-    borrowed = scores[scores["partner_narrative"] >= 0].drop_duplicates(["direction", *KEY])
-    keys = borrowed[["direction", *KEY]].itertuples(index=False, name=None)
+    borrowed = scores[scores["partner_narrative"] >= 0].drop_duplicates(["direction", *PHRASE])
+    keys = borrowed[["direction", *PHRASE]].itertuples(index=False, name=None)
     partners = borrowed[["partner_narrative", "partner_phrase"]].itertuples(index=False, name=None)
     return dict(zip(keys, partners, strict=True))
 
@@ -109,8 +109,8 @@ def _group_scores(items: pd.DataFrame, scores: pd.DataFrame, contenders: list[di
     """Each item's scores, contender by contender."""
     names = [tuple(c[key] for key in ("model", "attribution", "prompt")) for c in contenders]
     places = {name: place for place, name in enumerate(names)}
-    wanted = items[["direction", *KEY]].assign(item=range(len(items)))
-    rows = scores.merge(wanted, on=["direction", *KEY])
+    wanted = items[["direction", *PHRASE]].assign(item=range(len(items)))
+    rows = scores.merge(wanted, on=["direction", *PHRASE])
     numbers = np.round(rows[METRICS].to_numpy(float), _DIGITS)
     out: list[list] = [[None] * len(contenders) for _ in range(len(items))]
     keys = rows[["item", "model", "attribution", "prompt"]].itertuples(index=False, name=None)

@@ -30,7 +30,7 @@ def pack_maps(relevance: pd.DataFrame, direction: str, key: tuple, partner: tupl
     """
     rows = {
         "matched": relevance.loc[(*key, "matched")],
-        "null": relevance.loc[(*key, "null")],
+        "unimodal": relevance.loc[(*key, "unimodal")],
     }
     if partner is not None:
         rows["mismatched"] = relevance.loc[(*partner, "matched")]

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.statistics.slices import assign_levels
+from clip_grounding.vocabulary import PHRASE
 
-KEY = ["narrative", "phrase"]
 METRIC = "ap"
 """Strict average precision: what best, worst and surprising refer to."""
 
-SELECTED_BY = [*KEY, "image_id", "direction", "model", "prompt", "region_area", METRIC]
+SELECTED_BY = [*PHRASE, "image_id", "direction", "model", "prompt", "region_area", METRIC]
 """The columns of ``scores.parquet`` that a selection needs."""
 
 NOTABLE_SHARE = 0.05
@@ -78,7 +78,7 @@ def choose_items(
         own = candidates.iloc[positions].assign(reason=reasons, turn=range(len(positions)))
         chosen.append(own)
     ordered = pd.concat(chosen).sort_values("turn", kind="stable")
-    columns = [*KEY, "image_id", "region_area", "kind", "area_level", "reason"]
+    columns = [*PHRASE, "image_id", "region_area", "kind", "area_level", "reason"]
     return ordered[["direction", *columns]].reset_index(drop=True)
 
 
@@ -90,20 +90,20 @@ def list_candidates(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
     DataFrame
         Columns narrative, phrase, image_id, region_area, and of `METRIC` with the matched
         prompt: ``score``, the mean over models and attributions, ``gain``, how much it exceeds
-        the null prompt's, and ``dispute``, its range over models and attributions.
+        the unimodal prompt's, and ``dispute``, its range over models and attributions.
     """
     explained = scores[scores["model"] != "baseline"]
-    facts = explained.drop_duplicates(KEY)[[*KEY, "image_id", "region_area"]]
-    matched = explained[explained["prompt"] == "matched"].groupby(KEY)[METRIC]
-    null = explained[explained["prompt"] == "null"].groupby(KEY)[METRIC]
+    facts = explained.drop_duplicates(PHRASE)[[*PHRASE, "image_id", "region_area"]]
+    matched = explained[explained["prompt"] == "matched"].groupby(PHRASE)[METRIC]
+    unimodal = explained[explained["prompt"] == "unimodal"].groupby(PHRASE)[METRIC]
     values = pd.DataFrame(
         {
             "score": matched.mean(),
-            "gain": matched.mean() - null.mean(),
+            "gain": matched.mean() - unimodal.mean(),
             "dispute": (matched.max() - matched.min()).where(matched.count() > 1),
         }
     )
-    table = facts.merge(values.reset_index(), on=KEY, how="left").sort_values(KEY)
+    table = facts.merge(values.reset_index(), on=PHRASE, how="left").sort_values(PHRASE)
     order = np.random.default_rng(seed).permutation(len(table))
     return table.iloc[order].reset_index(drop=True)
 

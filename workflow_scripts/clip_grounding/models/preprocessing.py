@@ -6,37 +6,11 @@ import numpy as np
 from PIL import Image
 
 from clip_grounding.errors import InputError
+from clip_grounding.geometry import pad_to_square
 from clip_grounding.models.config import read_model_config
 
 # Heights and widths that become square, or one short of it either way; small ones show it best.
 _PROBE_SIDES = ((2, 2), (2, 3), (3, 2), (1, 50), (700, 3), (800, 801))
-
-
-def square_padding(height: int, width: int) -> tuple[int, int]:
-    """Rows added above and below, and columns added left and right, to make an image square.
-
-    An odd difference loses one pixel, as in the published code: the result is then one
-    pixel short of square.
-    """
-    longer = max(height, width)
-    return (longer - height) // 2, (longer - width) // 2
-
-
-def pad_to_square(pixels: np.ndarray) -> np.ndarray:
-    """Pad an image or a mask with zeros (black) to a square.
-
-    Parameters
-    ----------
-    pixels : ndarray, shape (height, width) or (height, width, channels)
-
-    Returns
-    -------
-    ndarray
-        The same type; see `square_padding` for its size.
-    """
-    rows, columns = square_padding(*pixels.shape[:2])
-    channels = ((0, 0),) * (pixels.ndim - 2)
-    return np.pad(pixels, ((rows, rows), (columns, columns), *channels))
 
 
 class ImagePreprocessor:

@@ -14,7 +14,7 @@ CLOSE = 1e-3
 
 N_WORST = 10
 
-_CONTENDERS = {"random": "random", "null": "null prompt", "matched": "matched prompt"}
+_CONTENDERS = {"random": "random", "unimodal": "unimodal prompt", "matched": "matched prompt"}
 _WORST_COLUMNS = [
     *("direction", "contender", "narrative", "phrase", "image_id", "utterance"),
     *("poster_iou", "published", "difference"),
@@ -43,7 +43,7 @@ def compare_with_published(
     published : DataFrame
         Rows of `published_files.PUBLISHED_SCORES`.
     model, attribution : str
-        Whose ``matched`` and ``null`` scores are compared.
+        Whose ``matched`` and ``unimodal`` scores are compared.
 
     Returns
     -------

@@ -142,6 +142,6 @@ def _looks(contender: str) -> dict:
 def _legend_handles() -> list[Line2D]:
     return [
         Line2D([], [], label=LABELS[contender] + suffix, **_looks(contender))
-        for suffix, contenders in (("", ["matched", "null"]), (", expected", _EXPECTED))
+        for suffix, contenders in (("", ["matched", "unimodal"]), (", expected", _EXPECTED))
         for contender in contenders
     ]

@@ -6,15 +6,15 @@ NARRATIVES = 8573
 """Narratives of PNG val2017."""
 
 PHRASES = {
-    "text_to_image": {"random": 44008, "null": 44008, "matched": 44008},
-    "image_to_text": {"random": 35441, "null": 35422, "matched": 35422},
+    "text_to_image": {"random": 44008, "unimodal": 44008, "matched": 44008},
+    "image_to_text": {"random": 35441, "unimodal": 35422, "matched": 35422},
 }
 """Scored phrases by direction and contender."""
 
 PUBLISHED_SCORES = pa.schema(
     [
         ("direction", pa.string()),
-        ("contender", pa.string()),  # random, null or matched
+        ("contender", pa.string()),  # random, unimodal or matched
         ("entry", pa.int32()),  # position in the file
         ("narrative", pa.int32()),
         ("poster_iou", pa.float32()),
@@ -22,7 +22,7 @@ PUBLISHED_SCORES = pa.schema(
 )
 
 _DIRECTIONS = {"text_to_image": "text2image", "image_to_text": "image2text"}
-_CONTENDERS = {"random": "random", "null": "clip-unimodal", "matched": "CLIP"}
+_CONTENDERS = {"random": "random", "unimodal": "clip-unimodal", "matched": "CLIP"}
 
 
 def file_name(direction: str, contender: str) -> str:

@@ -3,8 +3,8 @@
 from clip_grounding.workflow.contracts import method_of
 
 PUBLISHED_MEANS = {
-    "text_to_image": {"random": 0.276348, "null": 0.431021, "matched": 0.491743},
-    "image_to_text": {"random": 0.255715, "null": 0.456981, "matched": 0.509899},
+    "text_to_image": {"random": 0.276348, "unimodal": 0.431021, "matched": 0.491743},
+    "image_to_text": {"random": 0.255715, "unimodal": 0.456981, "matched": 0.509899},
 }
 """Poster score by direction and contender (Bagad, de Goede, Hilders 2022, per-phrase files)."""
 
@@ -26,7 +26,7 @@ def published_mean(direction: str, prompt: str, attribution: dict, model: dict) 
     ----------
     direction : str
     prompt : str
-        ``matched``, ``null``, or the name of a baseline.
+        ``matched``, ``unimodal``, or the name of a baseline.
     attribution, model : dict
         Their validated settings; empty for a baseline.
     """

@@ -9,7 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from clip_grounding.statistics.bootstrap import bootstrap_means, image_weights, interval
+from clip_grounding.statistics.bootstrap import (
+    bootstrap_means,
+    count_images,
+    image_weights,
+    interval,
+)
 
 SMALL = 0.01
 """Regions under this share of the image are called small."""
@@ -17,7 +22,7 @@ SMALL = 0.01
 AREA_EDGES = np.array([0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5])
 """Bins of the figure; below 0.5 % the recovered area is mostly noise, so that is one bin."""
 
-METHODS = ["random", "null", "matched"]
+METHODS = ["random", "unimodal", "matched"]
 
 
 def random_score(area):
@@ -66,7 +71,7 @@ def phrase_table(published: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per phrase: narrative, random, null, matched, area, empty (the expected score
+        One row per phrase: narrative, random, unimodal, matched, area, empty (the expected score
         of the empty mask) and dropped (not scored image-to-text).
     """
     own = published[published["direction"] == "text_to_image"]
@@ -140,14 +145,14 @@ def _phrase_facts(phrases: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "mean_random": phrases["random"],
-            "mean_null": phrases["null"],
+            "mean_unimodal": phrases["unimodal"],
             "mean_matched": phrases["matched"],
             "mean_empty": phrases["empty"],
-            "empty_minus_null": phrases["empty"] - phrases["null"],
-            "share_empty_beats_null": (phrases["empty"] > phrases["null"]).astype(float),
+            "empty_minus_unimodal": phrases["empty"] - phrases["unimodal"],
+            "share_empty_beats_unimodal": (phrases["empty"] > phrases["unimodal"]).astype(float),
             "share_empty_beats_matched": (phrases["empty"] > phrases["matched"]).astype(float),
             "share_small": small.astype(float),
-            "mean_null_small": phrases["null"].where(small),
+            "mean_unimodal_small": phrases["unimodal"].where(small),
             "mean_matched_small": phrases["matched"].where(small),
             "mean_empty_small": phrases["empty"].where(small),
             "share_dropped_from_image_to_text": phrases["dropped"].astype(float),
@@ -160,7 +165,7 @@ def _rows(
     values: pd.DataFrame, resampled: np.ndarray, narratives: np.ndarray, confidence: float
 ) -> Iterator[dict]:
     """One row per column of `values`, with the interval of its resampled means."""
-    low, high = interval(resampled, confidence)
+    low, high = interval(resampled, confidence, count_images(values.to_numpy(), narratives))
     for number, (fact, column) in enumerate(values.items()):
         known = column.notna().to_numpy()
         yield {
@@ -204,17 +209,18 @@ def scores_by_area(
     Returns
     -------
     DataFrame
-        One row per contender (matched, null) and non-empty bin of `AREA_EDGES`: contender,
+        One row per contender (matched, unimodal) and non-empty bin of `AREA_EDGES`: contender,
         area_from, area_to, n_phrases, mean, ci_low, ci_high.
     """
     bins = np.searchsorted(AREA_EDGES[1:-1], phrases["area"], side="right")
     rows = []
-    for contender in ("matched", "null"):
+    for contender in ("matched", "unimodal"):
         binned = pd.DataFrame(
             {number: phrases[contender].where(bins == number) for number in np.unique(bins)}
         )
-        means = bootstrap_means(binned.to_numpy(), phrases["narrative"].to_numpy(), resamples, seed)
-        low, high = interval(means, confidence)
+        values, narratives = binned.to_numpy(), phrases["narrative"].to_numpy()
+        means = bootstrap_means(values, narratives, resamples, seed)
+        low, high = interval(means, confidence, count_images(values, narratives))
         for column, number in enumerate(binned):
             rows.append(
                 {

@@ -1,7 +1,7 @@
 """The relevance job: every map of one shard, images streamed in batches.
 
 What phrases share is computed once: an image's forward pass serves all its phrases and
-the null prompt, a distinct text or region is embedded once, a caption is encoded once
+the unimodal prompt, a distinct text or region is embedded once, a caption is encoded once
 for all its regions.
 """
 
@@ -27,10 +27,8 @@ from clip_grounding.regions import decode_region
 from clip_grounding.relevance.batches import MemoryFit, make_batches, prepare_batches
 from clip_grounding.relevance.devices import reserve_device
 from clip_grounding.tables import RELEVANCE
+from clip_grounding.vocabulary import MAP_PROMPTS
 from clip_grounding.workflow.contracts import why_refused
-
-PROMPTS = ("matched", "null")
-"""Every phrase has a map for its own text or region, and one for the empty text or black image."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ def text_to_image_relevance(
         ):
             maps = dict(zip(own, relevance, strict=True))
             for phrase in image.phrases.itertuples():
-                for prompt, text in zip(PROMPTS, (phrase.utterance, ""), strict=True):
+                for prompt, text in zip(MAP_PROMPTS, (phrase.utterance, ""), strict=True):
                     rows.append((*_key(phrase), prompt, height, width, maps[text]))
         yield pd.DataFrame(rows, columns=RELEVANCE["text_to_image"].names)
 
@@ -264,7 +262,7 @@ def image_to_text_relevance(
         The columns of ``tables.RELEVANCE["image_to_text"]``, some images' rows at a time.
     """
     black = np.zeros((2, 2, 3), np.uint8)  # black at every size
-    (null,) = explainer.embed_images([explainer.preprocess(black)])
+    (unimodal,) = explainer.embed_images([explainer.preprocess(black)])
     counts = masks.set_index(["image_id", "mask"])[["height", "width", "counts"]]
 
     def prepare(image: _Image) -> dict[int, np.ndarray]:
@@ -292,7 +290,7 @@ def image_to_text_relevance(
         tokens = [explainer.tokenizer(image.texts[narrative]) for image, narrative, _ in captions]
         own_masks = [list(dict.fromkeys(own["mask"])) for _, _, own in captions]
         targets = [
-            torch.stack([null, *(embeddings[image.image_id, mask] for mask in distinct)])
+            torch.stack([unimodal, *(embeddings[image.image_id, mask] for mask in distinct)])
             for (image, _, _), distinct in zip(captions, own_masks, strict=True)
         ]
         rows = []
@@ -302,7 +300,7 @@ def image_to_text_relevance(
             black_map, *matched = relevance
             maps = dict(zip(distinct, matched, strict=True))
             for phrase in own.itertuples():
-                for prompt, values in zip(PROMPTS, (maps[phrase.mask], black_map), strict=True):
+                for prompt, values in zip(MAP_PROMPTS, (maps[phrase.mask], black_map), strict=True):
                     rows.append((*_key(phrase), prompt, words.starts, words.ends, values))
         yield pd.DataFrame(rows, columns=RELEVANCE["image_to_text"].names)
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
+from clip_grounding.geometry import pad_to_square
 from clip_grounding.models.folders import finish_part, start_part
-from clip_grounding.models.preprocessing import pad_to_square
 from clip_grounding.scenes.pairs import Batch, draw_batch, draw_examples
 from clip_grounding.scenes.tokenizer import (
     CONTEXT_LENGTH,

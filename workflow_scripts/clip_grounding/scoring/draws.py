@@ -75,7 +75,7 @@ def choose_partners(phrases: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.nd
     reasons = np.full(len(phrases), None, dtype=object)
     for i, row in enumerate(phrases.itertuples()):
         disjoint = [j for j, other in enumerate(segments) if segments[i].isdisjoint(other)]
-        others = [j for j in disjoint if texts[j] != texts[i]]
+        others = [j for j in disjoint if texts[j] and texts[j] != texts[i]]  # blank: no prompt
         if others:
             generator = phrase_generator(seed, row.narrative, row.phrase, Draw.PARTNER)
             chosen[i] = others[generator.integers(len(others))]

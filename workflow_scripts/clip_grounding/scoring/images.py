@@ -1,7 +1,7 @@
 """Per-phrase scores of one shard under both protocols, for models and baselines.
 
 A contender's maps are binarised or ranked once and scored against every region that they
-are compared with: the phrase's own for ``matched`` and ``null``, a disjoint one for
+are compared with: the phrase's own for ``matched`` and ``unimodal``, a disjoint one for
 ``mismatched``.
 """
 
@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clip_grounding.errors import InputError
+from clip_grounding.geometry import upsample_to_image
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring import poster, strict
@@ -82,7 +83,7 @@ def score_text_to_image(
     maps = rows["relevance"].to_numpy()
     shapes = rows[["grid_height", "grid_width"]].to_numpy()
     for regions, positions in scores.images():
-        # Phrases of one text, and all null prompts of an image, share a map.
+        # Phrases of one text, and all unimodal prompts of an image, share a map.
         _, first, index = np.unique(
             [values.tobytes() for values in maps[positions]],
             return_index=True,
@@ -126,7 +127,6 @@ def exclude_wordless(
     """Take the strict text-to-image scores from phrases of which a model reads no word.
 
     Their prompt is the empty text: what a map says of it is nothing that the phrase asks for.
-    A row that is left out already keeps its reason.
 
     Parameters
     ----------
@@ -142,10 +142,10 @@ def exclude_wordless(
     rows = pd.MultiIndex.from_frame(scores[["narrative", "phrase"]]).isin(
         pd.MultiIndex.from_frame(wordless)
     )
-    scores = scores.copy()
+    rows &= scores["strict_excluded"].isna().to_numpy()  # a reason that is there stays
+    scores = scores.astype({"strict_excluded": object})
     scores.loc[rows, list(strict.METRICS)] = np.nan
-    left_out = scores["strict_excluded"].where(scores["strict_excluded"].notna(), None)
-    scores["strict_excluded"] = np.where(rows & left_out.isna(), "no_tokens", left_out)
+    scores.loc[rows, "strict_excluded"] = "no_tokens"
     return scores
 
 
@@ -213,9 +213,7 @@ class _Regions:
         for i, grid in enumerate(grids):
             rows = np.flatnonzero(index == i)
             distinct, inverse = np.unique(masks[rows], return_inverse=True)
-            ranked = strict.rank_map(
-                strict.upsample_to_image(grid, self.height, self.width), self.void
-            )
+            ranked = strict.rank_map(upsample_to_image(grid, self.height, self.width), self.void)
             own = strict.score_regions(ranked, [self.pixels[mask] for mask in distinct])
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]

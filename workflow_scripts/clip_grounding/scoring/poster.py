@@ -7,7 +7,7 @@ foreground of its relevance map. What that number hides is documented in docs/pr
 import numpy as np
 from PIL import Image
 
-from clip_grounding.models.preprocessing import pad_to_square
+from clip_grounding.geometry import interpolate, linear_weights, pad_to_square
 from clip_grounding.models.tokenizer import first_mention
 from clip_grounding.scoring.otsu import otsu_thresholds
 
@@ -56,26 +56,6 @@ def upsample(grids: np.ndarray, size: int = SIZE) -> np.ndarray:
     for axis in (2, 1):
         grids = interpolate(grids, axis, *linear_weights(grids.shape[axis], size))
     return grids
-
-
-def interpolate(
-    values: np.ndarray, axis: int, low: np.ndarray, high: np.ndarray, share: np.ndarray
-) -> np.ndarray:
-    """Interpolate along one axis between the indices `low` and `high`."""
-    share = share.reshape([-1 if i == axis else 1 for i in range(values.ndim)])
-    return values.take(low, axis) * (1 - share) + values.take(high, axis) * share
-
-
-def linear_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Interpolate `length` values at `size` places: lower and upper index, share of the upper.
-
-    Each is of shape (size,).
-    """
-    centers = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(length / size)
-    centers = np.maximum(centers - np.float32(0.5), 0)
-    low = centers.astype(np.int64)
-    high = np.minimum(low + 1, length - 1)
-    return low, high, centers - low.astype(np.float32)
 
 
 def region_truth(region: np.ndarray) -> np.ndarray:

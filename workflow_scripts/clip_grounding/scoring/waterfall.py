@@ -4,18 +4,17 @@ Each step is the score of a phrase after one more correction, so the differences
 steps' means say what each defect moves. The last step is the strict protocol's ``iou``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from clip_grounding.models.preprocessing import pad_to_square, square_padding
+from clip_grounding.geometry import pad_to_square, square_padding, upsample_to_square
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.regions import decode_region
-from clip_grounding.scoring import poster, strict
+from clip_grounding.scoring import poster
 from clip_grounding.scoring.captions import read_captions
-from clip_grounding.statistics.bootstrap import bootstrap_means, interval
 from clip_grounding.tables import KEYS, VOID_MASK
 
 STEPS = {
@@ -87,7 +86,7 @@ def _image_steps(grid: np.ndarray, region: np.ndarray, valid: np.ndarray) -> lis
     foregrounds, _ = poster.relevance_foreground(grid[None])
     predicted, truth = foregrounds[0], poster.region_truth(region).ravel()
     rows, columns = square_padding(*region.shape)
-    square = strict.upsample_to_square(grid, *region.shape)
+    square = upsample_to_square(grid, *region.shape)
     image = square[rows : rows + region.shape[0], columns : columns + region.shape[1]]
     return [
         poster.two_class_iou(predicted[None], truth[None])[0],
@@ -158,55 +157,3 @@ def _frame(rows: pd.DataFrame, direction: str, scores: list[list[float]]) -> pd.
     return keys.loc[keys.index.repeat(len(steps))].assign(
         step=steps * len(rows), score=np.concatenate(scores)
     )
-
-
-def summarize_waterfall(
-    tables: Iterable[tuple[tuple[str, str, str], pd.DataFrame]],
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> pd.DataFrame:
-    """Mean of every step, and of its change from the step before.
-
-    Parameters
-    ----------
-    tables : iterable of ((model, attribution, direction), DataFrame)
-        Rows of `WATERFALL` of each contender, see `tables.read_contenders`.
-    resamples, confidence, seed
-        Of the bootstrap over images.
-
-    Returns
-    -------
-    DataFrame
-        Columns direction, model, attribution, prompt, step, n_phrases, mean, ci_low, ci_high,
-        change, change_low, change_high.
-    """
-    rows = []
-    for (model, attribution, direction), table in tables:
-        for prompt, own in table.groupby("prompt"):
-            wide = own.set_index(["image_id", "narrative", "phrase", "step"])["score"].unstack()
-            values = wide[STEPS[direction]].to_numpy(dtype=np.float64)
-            images = wide.index.get_level_values("image_id").to_numpy()
-            resampled = bootstrap_means(values, images, resamples, seed)
-            means = np.nanmean(values, axis=0)
-            low, high = interval(resampled, confidence)
-            change_low, change_high = interval(np.diff(resampled, axis=1), confidence)
-            for i, step in enumerate(STEPS[direction]):
-                first = i == 0
-                rows.append(
-                    {
-                        "direction": direction,
-                        "model": model,
-                        "attribution": attribution,
-                        "prompt": prompt,
-                        "step": step,
-                        "n_phrases": int((~np.isnan(values[:, i])).sum()),
-                        "mean": means[i],
-                        "ci_low": low[i],
-                        "ci_high": high[i],
-                        "change": np.nan if first else means[i] - means[i - 1],
-                        "change_low": np.nan if first else change_low[i - 1],
-                        "change_high": np.nan if first else change_high[i - 1],
-                    }
-                )
-    return pd.DataFrame(rows)

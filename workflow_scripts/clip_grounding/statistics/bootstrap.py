@@ -5,8 +5,12 @@ a matrix product, whatever the number of columns.
 """
 
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
+
+FEWEST_IMAGES = 5
+"""A mean over fewer images is not shown by itself: resampling them says little."""
 
 _BLOCK = 256  # resamples drawn at once: 256 x 5,000 images of float64 is 10 MB
 
@@ -86,29 +90,84 @@ def bootstrap_means(
     return resampled_means(*cluster_sums(values, index, len(present)), resamples, seed)
 
 
-def interval(means: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of resampled means, (low, high) per column.
+def count_images(values: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Count the images with a value in each column; parameters as of `bootstrap_means`."""
+    present, index = np.unique(images, return_inverse=True)
+    return np.count_nonzero(cluster_sums(values, index, len(present))[1], axis=0)
 
-    Resamples without a value (NaN) do not take part. All resamples of a single image are
-    that image, so its interval is the mean itself: it says nothing about other images.
+
+def interval(
+    means: np.ndarray, confidence: float, n_images: int | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expanded percentile interval of resampled means, (low, high) per column.
+
+    Percentiles of a bootstrap are those of a normal interval with the variance divided by n, so
+    they are too narrow for few images. The expanded ones are further out, by what Student's
+    t and the division by n − 1 add: none of the range that a score can have is left, and more
+    images than some hundred make no difference.
+
+    Parameters
+    ----------
+    means : ndarray of float64, shape (n_resamples, n_columns)
+        Resamples without a value (NaN) do not take part.
+    confidence : float
+    n_images : int or ndarray of int, shape (n_columns,)
+        Images with a value. All resamples of a single image are that image, so its interval is
+        the mean itself: it says nothing about other images.
+
+    Returns
+    -------
+    low, high : ndarray of float64, shape (n_columns,)
+
+    References
+    ----------
+    Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 69
+    (2015), section 4.4.
     """
-    tail = (1 - confidence) / 2
-    # Without columns nanquantile forgets its two rows.
-    low, high = np.nanquantile(means, [tail, 1 - tail], axis=0).reshape(2, means.shape[1])
+    n_images = np.broadcast_to(n_images, means.shape[1])
+    low, high = np.full((2, means.shape[1]), np.nan)
+    for n in np.unique(n_images):
+        own = n_images == n
+        tail = expanded_tail(int(n), confidence)
+        low[own], high[own] = np.nanquantile(means[:, own], [tail, 1 - tail], axis=0)
     return low, high
+
+
+def expanded_tail(n_images: int, confidence: float) -> float:
+    """Share of the resampled means to leave out on either side, see `interval`."""
+    tail = (1 - confidence) / 2
+    if n_images < 2:
+        return tail
+    quantile = student_quantile(1 - tail, n_images - 1)
+    return NormalDist().cdf(-quantile * np.sqrt(n_images / (n_images - 1)))
+
+
+def student_quantile(share: float, freedom: int) -> float:
+    """Quantile above the median of Student's t distribution, for `freedom` degrees of freedom.
+
+    With t = √ν tan θ, the density is proportional to cos(θ)^(ν − 1), which is summed.
+    """
+    angles = np.linspace(0, min(np.pi / 2, 12 / np.sqrt(freedom)), 8193)
+    density = np.cos(angles) ** (freedom - 1)
+    below = np.concatenate([[0], np.cumsum(density[1:] + density[:-1])])
+    angle = np.interp(share - 0.5, below / below[-1] / 2, angles)
+    return np.sqrt(freedom) * np.tan(angle)
 
 
 def sign_flip_tests(sums: np.ndarray, flips: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Two-sided tests of paired differences, flipping the sign of whole images, for a family.
 
-    If two contenders are equally good, an image's summed difference d is as likely negative as
-    positive. The statistic of a column is |Σ d| / √(Σ d²), whose denominator no flip changes.
+    The test takes an image's summed difference d to be as likely −d, as it is where two contenders
+    score alike. It is not exact where they are only equal in the mean: with skewed differences
+    and few images, differences are found too often (tests/studies/simulate_flips.py). The
+    statistic of a column is |Σ d| / √(Σ d²), whose denominator no flip changes.
     p = (1 + how many flips give at least the observed statistic) / (1 + flips), so that it is
     never 0; with a single image, or without any difference, it is 1.
 
     The adjusted p-values are those of the step-down maximum: a column is compared with the
     largest flipped statistic among all columns whose observed one is no larger. Rejecting where
-    they are below α keeps the chance of any false rejection in the family below α. Unlike a
+    they are below α keeps the chance of any false rejection in the family below α, as far as
+    signs may be flipped. Unlike a
     correction that multiplies p-values by their number (Bonferroni, Holm), it can still reject
     where there are more columns than α × flips, and it makes use of their dependence.
 

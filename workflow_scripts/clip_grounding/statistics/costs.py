@@ -11,13 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clip_grounding.statistics.paired import CONTENDER
 from clip_grounding.tables import read_table
-
-KEY = ["direction", "model", "attribution"]
-
-PROMPTS = ["matched", "null"]
-"""The prompts whose maps a job makes; mismatched ones are matched maps of other phrases."""
+from clip_grounding.vocabulary import CONTENDER, EVALUATION, MAP_PROMPTS
 
 
 def read_costs(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -40,15 +35,15 @@ def read_costs(paths: Iterable[str | Path]) -> pd.DataFrame:
         model, attribution, direction = path.parts[-4:-1]
         seconds, peak = (pd.to_numeric(job[name], errors="coerce") for name in ("s", "max_rss"))
         rows.append((direction, model, attribution, seconds.sum(skipna=False), peak.max()))
-    jobs = pd.DataFrame(rows, columns=[*KEY, "seconds", "peak_mb"])
-    jobs = jobs.astype({"seconds": float, "peak_mb": float}).groupby(KEY)
+    jobs = pd.DataFrame(rows, columns=[*EVALUATION, "seconds", "peak_mb"])
+    jobs = jobs.astype({"seconds": float, "peak_mb": float}).groupby(EVALUATION)
     # A sum that lacks a shard is no cost; a peak that lacks one is still a lower bound.
     seconds = jobs["seconds"].agg(lambda own: own.sum(skipna=False))
     return pd.DataFrame({"seconds": seconds, "peak_mb": jobs["peak_mb"].max()}).reset_index()
 
 
 def count_maps(scores: str | Path) -> pd.DataFrame:
-    """Count each contender's maps: the rows of ``scores.parquet`` of its `PROMPTS`.
+    """Count each contender's maps: the rows of ``scores.parquet`` of its `MAP_PROMPTS`.
 
     Returns
     -------
@@ -56,8 +51,9 @@ def count_maps(scores: str | Path) -> pd.DataFrame:
         Columns direction, model, attribution and ``n_maps``.
     """
     rows = read_table(scores, columns=["direction", *CONTENDER], categories=True)
-    rows = rows[rows["prompt"].isin(PROMPTS)]
-    return rows.groupby(KEY).size().rename("n_maps").reset_index().astype(dict.fromkeys(KEY, str))
+    rows = rows[rows["prompt"].isin(MAP_PROMPTS)]
+    counts = rows.groupby(EVALUATION).size().rename("n_maps").reset_index()
+    return counts.astype(dict.fromkeys(EVALUATION, str))
 
 
 def add_costs(summary: pd.DataFrame, costs: pd.DataFrame, maps: pd.DataFrame) -> pd.DataFrame:
@@ -73,13 +69,13 @@ def add_costs(summary: pd.DataFrame, costs: pd.DataFrame, maps: pd.DataFrame) ->
     Returns
     -------
     DataFrame
-        With ``seconds_per_map`` and ``peak_mb``, the same for both `PROMPTS`, which one job
+        With ``seconds_per_map`` and ``peak_mb``, the same for both `MAP_PROMPTS`, which one job
         computes together. Missing for everything else, and where the cost is not known.
     """
-    per_map = costs.merge(maps, on=KEY)
+    per_map = costs.merge(maps, on=EVALUATION)
     per_map["seconds_per_map"] = per_map["seconds"] / per_map["n_maps"]
-    rows = summary[KEY].merge(per_map, how="left", on=KEY, validate="many_to_one")
-    known = summary["prompt"].isin(PROMPTS).to_numpy()
+    rows = summary[EVALUATION].merge(per_map, how="left", on=EVALUATION, validate="many_to_one")
+    known = summary["prompt"].isin(MAP_PROMPTS).to_numpy()
     return summary.assign(
         seconds_per_map=np.where(known, rows["seconds_per_map"], np.nan),
         peak_mb=pd.array(np.where(known, rows["peak_mb"].round(), np.nan), dtype="Int64"),

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.statistics.paired import (
-    CONTENDER,
     METRICS,
     PROTOCOLS,
     each_direction,
     pair_scores,
 )
+from clip_grounding.vocabulary import CONTENDER
 
 NO_REASON = "not_recorded"
 

@@ -14,8 +14,7 @@ import pandas as pd
 from clip_grounding.errors import InputError
 from clip_grounding.scoring import strict
 from clip_grounding.tables import KEYS, read_categories, read_table
-
-CONTENDER = ["model", "attribution", "prompt"]
+from clip_grounding.vocabulary import CONTENDER
 
 PROTOCOLS = {"poster": ("poster_iou",), "strict": tuple(strict.METRICS)}
 """The metrics of each protocol, the primary one first."""

@@ -27,6 +27,7 @@ from clip_grounding.statistics.bootstrap import (
 )
 from clip_grounding.statistics.comparisons import sum_differences
 from clip_grounding.statistics.paired import METRICS, PairedScores, each_direction, pair_scores
+from clip_grounding.vocabulary import CONTENDER
 
 RANKED = {"ap": "strict", "poster_iou": "poster"}
 """The metrics that contenders are ranked by, with their protocols."""
@@ -124,13 +125,14 @@ def _rank(
     if not counts.any():
         return pd.DataFrame(columns=COLUMNS)
     means = sums.sum(axis=0) / counts.sum(axis=0)
-    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+    n_images = np.count_nonzero(counts, axis=0)
+    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence, n_images)
     order = np.argsort(-means, kind="stable")  # contenders of equal means stay in order of names
     p_values = _test_all_pairs(paired, metric, resamples, seed)[np.ix_(order, order)]
-    names = pd.DataFrame(paired.contenders, columns=["model", "attribution", "prompt"])
+    names = pd.DataFrame(paired.contenders, columns=CONTENDER)
     return names.assign(
         n_phrases=counts.sum(axis=0).astype(np.int64),
-        n_images=np.count_nonzero(counts, axis=0),
+        n_images=n_images,
         mean=means,
         ci_low=low,
         ci_high=high,

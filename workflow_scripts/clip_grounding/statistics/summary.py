@@ -8,7 +8,6 @@ import pandas as pd
 
 from clip_grounding.statistics.bootstrap import cluster_sums, interval, resampled_means
 from clip_grounding.statistics.paired import (
-    CONTENDER,
     METRICS,
     PROTOCOLS,
     PairedScores,
@@ -16,6 +15,7 @@ from clip_grounding.statistics.paired import (
     pair_scores,
 )
 from clip_grounding.statistics.slices import SLICES, assign_levels
+from clip_grounding.vocabulary import CONTENDER
 
 COLUMNS = [
     "protocol",
@@ -71,12 +71,14 @@ def summarize(
         for keys, n_phrases, sums, counts in _batch(_cells(paired, levels)):
             known = n_phrases > 0
             sums, counts = sums[:, known], counts[:, known]
-            low, high = interval(resampled_means(sums, counts, resamples, seed), confidence)
+            n_images = np.count_nonzero(counts, axis=0)
+            means = resampled_means(sums, counts, resamples, seed)
+            low, high = interval(means, confidence, n_images)
             tables.append(
                 _name_cells(keys, paired.contenders)[known].assign(
                     direction=direction,
                     n_phrases=n_phrases[known],
-                    n_images=np.count_nonzero(counts, axis=0),
+                    n_images=n_images,
                     mean=sums.sum(axis=0) / counts.sum(axis=0),
                     ci_low=low,
                     ci_high=high,

@@ -25,10 +25,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from clip_grounding.errors import InputError
+from clip_grounding.vocabulary import DIRECTIONS
 
 METHODS = Path(__file__).parents[1] / "attribution"
 
-DIRECTIONS = ("text_to_image", "image_to_text")
 FAMILIES = ("clip", "siglip")
 
 _KEYS = {

@@ -202,5 +202,11 @@ class Stamps:
             exists = os.path.lexists(path) and not path.startswith(_UNSTAMPED)
             stamp = self.of(path) if exists else None
             times = [self._latest_time(name) for name in (stamp.inputs if stamp else ())]
-            self._times[path] = max([os.lstat(path).st_mtime_ns if exists else 0, *times])
+            self._times[path] = max([_time_of(path) if exists else 0, *times])
         return self._times[path]
+
+
+def _time_of(path: str) -> int:
+    """Return the time of a file, or the later one of a link and its target, in nanoseconds."""
+    own = os.lstat(path).st_mtime_ns
+    return max(own, os.stat(path).st_mtime_ns) if os.path.exists(path) else own

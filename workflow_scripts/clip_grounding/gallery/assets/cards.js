@@ -6,7 +6,7 @@
   const BATCH = 16;
   const PANELS = 3; // on a card; all are in the detail
   const TALLEST = 200;
-  const PROMPTS = ["matched", "null", "mismatched"];
+  const PROMPTS = ["matched", "unimodal", "mismatched"];
   let listed = [], made = 0, view = null;
 
   Gallery.listed = () => listed;

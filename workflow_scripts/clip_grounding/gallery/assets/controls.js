@@ -54,7 +54,7 @@
     heat.style.background = `linear-gradient(to right, ${stops.join(",")})`;
     const words = element("span", { className: "ramp", "aria-hidden": "true" });
     words.style.background = `linear-gradient(to right, ${index.shade}00, ${index.shade})`;
-    const contenders = ["matched", "null", "mismatched"].map((name) =>
+    const contenders = ["matched", "unimodal", "mismatched"].map((name) =>
       element("span", {}, dot(name), index.labels[name]));
     byId("key").replaceChildren(
       element("span", {}, heat, "relevance of pixels"), element("span", {}, words, "of words"), ...contenders);

@@ -3,7 +3,7 @@
 
 (function () {
   const { element, dot, print } = Gallery;
-  const PROMPTS = ["matched", "null", "mismatched"];
+  const PROMPTS = ["matched", "unimodal", "mismatched"];
   const dialog = document.getElementById("detail");
   let open = null;
 

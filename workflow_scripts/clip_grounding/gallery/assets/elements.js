@@ -29,7 +29,7 @@
     best_iou: "best IoU",
     pointing: "pointing game",
     mass: "mass inside",
-    area: "area (chance)",
+    chance: "chance level",
   };
 
   Gallery.metricName = function (metric) {

@@ -12,10 +12,10 @@
   Gallery.SORTS = {
     chosen: { label: "order of selection" },
     matched: { label: "matched score", value: (item, pairs, metric) => mean(scores(item, pairs, metric, "matched")) },
-    gain: { label: "matched − null", value: (...of) => difference(...of, "null") },
+    gain: { label: "matched − unimodal", value: (...of) => difference(...of, "unimodal") },
     specific: { label: "matched − mismatched", value: (...of) => difference(...of, "mismatched") },
     dispute: { label: "disagreement between models", value: dispute },
-    null: { label: "null score", value: (item, pairs, metric) => mean(scores(item, pairs, metric, "null")) },
+    unimodal: { label: "unimodal score", value: (item, pairs, metric) => mean(scores(item, pairs, metric, "unimodal")) },
     area: { label: "region's area", value: (item) => item.area },
   };
 

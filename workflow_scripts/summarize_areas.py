@@ -1,0 +1,23 @@
+"""Average the scores of one model, and the baselines', on the phrases of each region area."""
+
+from clip_grounding.files import replacing
+from clip_grounding.statistics.areas import average_by_area
+from clip_grounding.statistics.paired import CONTENDER, METRICS
+from clip_grounding.tables import KEYS, read_table
+from clip_grounding.workflow.job import start_job
+
+job = start_job(snakemake)
+spec = job.spec
+model, attribution = spec["model"], spec["attribution"]
+scores = read_table(
+    snakemake.input.scores,
+    columns=[*(name for name, _ in KEYS), "direction", *CONTENDER, *METRICS, "region_area"],
+    filters=[
+        [("model", "=", model), ("attribution", "=", attribution)],
+        [("model", "=", "baseline")],
+    ],
+)
+areas = average_by_area(scores, model, attribution, **spec["bootstrap"], seed=spec["seed"])
+with replacing(snakemake.output.areas) as temporary:
+    areas.to_csv(temporary, index=False, float_format="%.6f")
+job.finish()
