@@ -26,6 +26,7 @@ from clip_grounding.statistics.costs import add_costs
 from clip_grounding.statistics.curves import average_curves
 from clip_grounding.statistics.rankings import rank_contenders
 from clip_grounding.statistics.summary import add_published, summarize
+from clip_grounding.statistics.waterfall import summarize_waterfall
 
 HOW = "gradient-attention"
 TEN = [f"openai-vit-l14-at-{size}-pixels" for size in range(10)]
@@ -92,7 +93,7 @@ def waterfall_of(models):
             tables.append(
                 ((model, HOW, direction), table.assign(score=generator.random(len(table))))
             )
-    return steps_of.summarize_waterfall(tables, **BOOTSTRAP)
+    return summarize_waterfall(tables, **BOOTSTRAP)
 
 
 def only(table, direction):

@@ -20,7 +20,7 @@ def two_classes(predicted, truth):
 
 def resized(array, size):
     return interpolate(
-        from_numpy(array)[None, None], size=size, mode="bilinear", align_corners=False
+        from_numpy(np.array(array))[None, None], size=size, mode="bilinear", align_corners=False
     )[0, 0].numpy()
 
 

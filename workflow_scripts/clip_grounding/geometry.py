@@ -66,51 +66,64 @@ def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (height, width)
-        Bilinear in double precision, then rounded: pixels that are equal but for the rounding of
-        a computation are tied, so no last digit ranks them.
+        Bilinear, computed exactly for values of like size and then rounded: pixels that are equal
+        are tied, so no last digit ranks them.
     """
     rows, columns = square_padding(height, width)
-    low_rows, row_shares = _weights(grid.shape[0], height + 2 * rows)
-    low_columns, column_shares = _weights(grid.shape[1], width + 2 * columns)
-    across, down = slice(columns, columns + width), slice(rows, rows + height)
-    return _interpolate(
-        grid, low_rows[down], row_shares[down], low_columns[across], column_shares[across]
-    )
+    down = _places(grid.shape[0], height + 2 * rows, rows)
+    across = _places(grid.shape[1], width + 2 * columns, columns)
+    return _interpolate(grid, down, across)
 
 
 def upsample_to_square(grid: np.ndarray, height: int, width: int) -> np.ndarray:
     """Upsample a relevance grid onto the padded square of an image of this size."""
     rows, columns = square_padding(height, width)
-    return _interpolate(
-        grid,
-        *_weights(grid.shape[0], height + 2 * rows),
-        *_weights(grid.shape[1], width + 2 * columns),
-    )
+    down = _places(grid.shape[0], height + 2 * rows)
+    across = _places(grid.shape[1], width + 2 * columns)
+    return _interpolate(grid, down, across)
 
 
-def _weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate `length` values at `size` places, half-pixel centres: lower index and share."""
-    centers = np.maximum((np.arange(size) + 0.5) * (length / size) - 0.5, 0)
-    low = centers.astype(np.int64)
-    return low, centers - low
+def _places(length: int, size: int, cut: int = 0) -> tuple[np.ndarray, np.ndarray, int]:
+    """Interpolate `length` values at `size` places, half-pixel centres, but `cut` at each end.
+
+    Returns
+    -------
+    low : ndarray of int64, shape (size - 2 * cut,)
+        The lower index.
+    parts : ndarray of float64, shape (size - 2 * cut,)
+        The share of the next index, in whole parts of `whole`.
+    whole : int
+    """
+    whole = 2 * size
+    centers = np.maximum((2 * np.arange(cut, size - cut) + 1) * length - size, 0)
+    low, parts = np.divmod(centers, whole)
+    return low, parts.astype(np.float64), whole
 
 
 def _interpolate(
     grid: np.ndarray,
-    low_rows: np.ndarray,
-    row_shares: np.ndarray,
-    low_columns: np.ndarray,
-    column_shares: np.ndarray,
+    down: tuple[np.ndarray, np.ndarray, int],
+    across: tuple[np.ndarray, np.ndarray, int],
 ) -> np.ndarray:
-    """Interpolate a grid at the places of `_weights`; beyond the last centre it is level."""
+    """Interpolate a grid at `_places`; beyond the last centre it is level.
+
+    Shares stay whole numbers until one division at the end: sums are exact where the values are
+    of like size, so what is equal, as on both sides of a symmetric map, rounds to one value.
+    """
+    (low_rows, row_parts, n_rows), (low_columns, column_parts, n_columns) = down, across
     grid = grid.astype(np.float64)
     steps = np.diff(grid, axis=1, append=grid[:, -1:])
-    wide = grid[:, low_columns] + column_shares * steps[:, low_columns]
+    wide = n_columns * grid[:, low_columns] + column_parts * steps[:, low_columns]
     steps = np.diff(wide, axis=0, append=wide[-1:])
+    wide *= n_rows
     out = np.empty((len(low_rows), len(low_columns)), dtype=np.float32)
     # Band by band, which stays in the processor's cache. Not as a matrix product: BLAS would
     # start threads that fight over a job's one core.
     bounds = np.searchsorted(low_rows, np.arange(len(grid) + 1))
+    room = np.empty((np.diff(bounds).max(), len(low_columns)))
     for row, (start, stop) in enumerate(pairwise(bounds)):
-        out[start:stop] = wide[row] + row_shares[start:stop, None] * steps[row]
+        band = np.multiply(row_parts[start:stop, None], steps[row], out=room[: stop - start])
+        band += wide[row]
+        band /= n_rows * n_columns
+        out[start:stop] = band
     return out

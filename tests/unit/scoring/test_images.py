@@ -256,3 +256,15 @@ def test_relevance_that_is_no_number_is_refused(small, text_to_image):
     relevance.at[3, "relevance"] = broken
     with pytest.raises(InputError, match=r"narrative \d+, phrase \d+ .* not finite"):
         score_text_to_image(relevance, small.phrases, small.masks, seed=0)
+
+
+def test_what_has_no_partner_keeps_the_reason_beside_wordless_phrases(small, text_to_image):
+    relevance, _ = text_to_image
+    phrases = small.phrases.assign(utterance="a person")
+    scores = score_text_to_image(relevance, phrases, small.masks, seed=5)
+    own = exclude_wordless(scores, phrases, TextTokenizer(small.checkpoint))
+    pd.testing.assert_series_equal(
+        own["strict_excluded"], scores["strict_excluded"], check_dtype=False
+    )
+    assert (own.loc[own["prompt"] == "mismatched", "strict_excluded"].notna()).all()
+    assert np.isfinite(sum_curves(own)["iou_sum"]).all()

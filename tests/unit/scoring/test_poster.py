@@ -124,3 +124,11 @@ def test_small_regions_vanish_when_resized():
 def test_a_phrase_of_more_than_70_words_is_too_wordy():
     assert not poster.is_too_wordy(" ".join(["word"] * 70))
     assert poster.is_too_wordy(" ".join(["word"] * 71))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (7, 7), (16, 16)])
+@pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 1e-12, -0.3])
+def test_equal_values_are_a_flat_map_whatever_interpolation_leaves(shape, value):
+    foreground, degenerate = poster.relevance_foreground(np.full((1, *shape), value, np.float32))
+    assert degenerate.all()
+    assert not foreground.any()

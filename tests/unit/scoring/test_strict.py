@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from clip_grounding.geometry import pad_to_square, upsample_to_image
+from clip_grounding.geometry import pad_to_square, upsample_to_image, upsample_to_square
+from clip_grounding.scoring.draws import center_map
 from clip_grounding.scoring.strict import (
     LEVELS,
     METRICS,
@@ -120,3 +121,11 @@ def test_a_token_overlaps_a_phrase_if_they_share_a_character():
     overlap = overlapping_tokens(starts, ends, 4, 13)
     assert overlap.tolist() == [False, True, True, False]
     assert overlapping_tokens(starts, ends, 7, 10).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("side", [2, 4, 7, 14, 16])
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (425, 640), (480, 640), (500, 333)])
+def test_pixels_that_mirror_each_other_in_a_symmetric_map_are_tied(side, height, width):
+    square = upsample_to_square(center_map(side, side), height, width)
+    np.testing.assert_array_equal(square, square[::-1])
+    np.testing.assert_array_equal(square, square[:, ::-1])

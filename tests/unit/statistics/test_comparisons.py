@@ -48,7 +48,8 @@ def test_a_difference_is_that_of_the_means_with_the_interval_of_resampled_images
     assert row["difference"] == pytest.approx(matched.mean() - random.mean(), abs=1e-6)
     differences = matched.to_numpy(float) - random.to_numpy(float)
     means = bootstrap_means(differences[:, None], KEYS["image_id"].to_numpy(), 100, 4)
-    assert [row["ci_low"], row["ci_high"]] == pytest.approx([x[0] for x in interval(means, 0.95)])
+    ends = [end[0] for end in interval(means, 0.95, np.array([40]))]
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx(ends)
     assert (row["n_phrases"], row["n_images"]) == (len(KEYS), 40)
 
 
@@ -123,3 +124,9 @@ def test_a_pair_without_a_shared_phrase_has_no_row():
     half = (scores["narrative"] % 2 == 0) == (scores["prompt"] == "matched")
     comparisons = compare(scores[half], 10, 0.95, 0)
     assert comparisons.empty
+
+
+@pytest.mark.parametrize(("n_images", "is_warned"), [(59, True), (60, False)])
+def test_few_images_are_named_in_the_log(n_images, is_warned, capsys):
+    compare(score_table(phrase_keys(n_images), [MATCHED, RANDOM]), 20, 0.95, 0)
+    assert (f"text_to_image: {n_images} images are few" in capsys.readouterr().out) == is_warned

@@ -113,6 +113,9 @@ def relevance_foreground(grids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Flat maps: they have no min-max, and nothing is predicted.
     """
     maps = upsample(grids).reshape(len(grids), -1)
+    # Between equal values interpolation leaves differences of a last digit.
+    flat = grids.min(axis=(1, 2)) == grids.max(axis=(1, 2))
+    maps[flat] = 0
     low = maps.min(axis=1, keepdims=True)
     span = maps.max(axis=1, keepdims=True) - low
     degenerate = ~(span[:, 0] > 0)

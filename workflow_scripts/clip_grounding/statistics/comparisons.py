@@ -70,9 +70,8 @@ def compare(
     Notes
     -----
     The correction's bound on false findings holds where an image's difference is as likely
-    negative as positive, and else approaches it with the number of images: with skewed
-    differences a bound of 0.05 was measured as 0.087 at 60 images and 0.163 at 20. Below
-    `FEW_IMAGES` images the log says so.
+    negative as positive, and else only approaches it as images grow in number; measured shares
+    are in docs/protocols.md. Below `FEW_IMAGES` images the log says so.
     """
     tables = []
     for direction, own in each_direction(scores):
@@ -80,7 +79,7 @@ def compare(
         if paired.n_images < FEW_IMAGES:
             print(
                 f"{direction}: {paired.n_images} images are few: where differences are skewed,"
-                " p-values come out too small and intervals too narrow (docs/protocols.md)",
+                " p-values come out too small (docs/protocols.md)",
                 flush=True,
             )
         pairs = pair_contenders(paired.contenders)
