@@ -9,6 +9,13 @@ from clip_grounding.evidence.maps import CONTROLS
 EVIDENCE = CONFIG["evidence"]
 
 
+def evidence_tables(dataset):
+    """The tables of the evidence; none where the settings leave it out."""
+    if EVIDENCE["images"] == 0:
+        return []
+    return [f"results/{dataset}/{name}" for name in ("evidence.csv", "outcomes.csv")]
+
+
 def drawn_share(dataset, images):
     """The share of a dataset's images that makes so many of them; of the whole dataset, so that
     another `max_images` changes no draw."""
@@ -300,3 +307,48 @@ rule score_evidence:
         "../envs/tables.yaml"
     script:
         "../workflow_scripts/score_evidence.py"
+
+
+rule summarize_evidence:
+    """Average the evidence, with intervals from resampling the images, and count outcomes."""
+    input:
+        effects=measured_files("effects"),
+        ceilings=measured_files("ceilings"),
+        faithfulness=map_files("faithfulness", evidence_evaluations),
+        removal=map_files("removal", removal_evaluations),
+        outcomes=map_files("outcomes", evidence_evaluations),
+        scores="results/{dataset}/scores.parquet",
+        phrases="results/{dataset}/phrases.parquet",
+        narratives="results/{dataset}/narratives.parquet",
+    output:
+        evidence="results/{dataset}/evidence.parquet",
+        evidence_csv=report(
+            "results/{dataset}/evidence.csv",
+            caption="report/evidence_table.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "evidence"},
+        ),
+        outcomes="results/{dataset}/outcomes.parquet",
+        outcomes_csv=report(
+            "results/{dataset}/outcomes.csv",
+            caption="report/outcomes_table.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "outcomes"},
+        ),
+    params:
+        code=code_of("summarize_evidence"),
+        spec=evidence_spec,
+    log:
+        "logs/{dataset}/summarize_evidence.log",
+    benchmark:
+        "benchmarks/{dataset}/summarize_evidence.tsv"
+    threads: 1
+    resources:
+        mem_mb=table_mb,
+        runtime=table_minutes,
+    conda:
+        "../envs/tables.yaml"
+    script:
+        "../workflow_scripts/summarize_evidence.py"
