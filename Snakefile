@@ -45,7 +45,6 @@ rule all:
             "areas.csv",
             "curves.csv",
         ),
-        evidence_tables(CONFIG["dataset"]),
         figures_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
         f"results/{CONFIG['dataset']}/gallery/index.html",

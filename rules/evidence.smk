@@ -9,13 +9,6 @@ from clip_grounding.evidence.maps import CONTROLS
 EVIDENCE = CONFIG["evidence"]
 
 
-def evidence_tables(dataset):
-    """The tables of the evidence; none where the settings leave it out."""
-    if EVIDENCE["images"] == 0:
-        return []
-    return [f"results/{dataset}/{name}" for name in ("evidence.csv", "outcomes.csv")]
-
-
 def drawn_share(dataset, images):
     """The share of a dataset's images that makes so many of them; of the whole dataset, so that
     another `max_images` changes no draw."""
@@ -352,3 +345,15 @@ rule summarize_evidence:
         "../envs/tables.yaml"
     script:
         "../workflow_scripts/summarize_evidence.py"
+
+
+rule evidence:
+    """A target: the evidence of the evaluated dataset, as tables and charts."""
+    localrule: True
+    input:
+        [f"results/{CONFIG['dataset']}/{name}.csv" for name in ("evidence", "outcomes")],
+        [
+            f"results/{CONFIG['dataset']}/figures/{chart}.{suffix}"
+            for chart in EVIDENCE_CHARTS
+            for suffix in ("pdf", "png")
+        ],
