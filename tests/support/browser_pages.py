@@ -18,8 +18,11 @@ _KEYS = {
 _SETTLED = """
     return [...document.querySelectorAll('canvas')].every(canvas => {
         const {top, bottom} = canvas.getBoundingClientRect();
-        const hidden = document.querySelector('dialog[open]') && !canvas.closest('dialog');
-        return hidden || top > innerHeight || bottom < 0 || canvas.classList.contains('drawn');
+        const dialog = canvas.closest('dialog'), seen = {top: 0, bottom: innerHeight};
+        const hidden = document.querySelector('dialog[open]') && !dialog;
+        // A dialog scrolls, and ends before the screen does.
+        const {top: first, bottom: last} = dialog ? dialog.getBoundingClientRect() : seen;
+        return hidden || top >= last || bottom <= first || canvas.classList.contains('drawn');
     }) && [...document.querySelectorAll('.words')].every(one => one.querySelector('.token'))
        && document.getAnimations().every(one => one.playState === 'finished')"""
 

@@ -177,7 +177,7 @@ def test_the_check_of_the_document_passes(tmp_path):
         file.write(f"\n\n{CODE[PLAIN]}")
     last = "CASES += [(*method, IMAGE) for method in IMAGES_ALONE]\n"
     edit(root, CASES, last, last + CODE[CASES])
-    tests = [f"tests/unit/test_{name}.py" for name in ("contracts", "invariants", "methods")]
+    tests = ["tests/unit/attribution", "tests/unit/workflow/test_contracts.py"]
     for command in (
         ["pytest", "-q", "-p", "no:cacheprovider", "-k", "value_norms", *tests],
         ["ruff", "check", "--no-cache", *CODE],

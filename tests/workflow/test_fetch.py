@@ -156,7 +156,8 @@ def test_a_damaged_download_is_replaced_by_following_the_message(published, chec
         table = "results/small-png/narratives.parquet"
         done = run.snakemake(table, check=False)
         assert done.returncode != 0
-        (run / re.search(r"delete (\S+) and rerun", done.stdout)[1]).unlink()
+        damaged = re.search(r"error: (\S+): its sha256 .*: delete it to have it", done.stdout)
+        (run / damaged[1]).unlink()
         run.snakemake(table)
     assert stored.read_bytes() == published["/narratives.json"]
 

@@ -90,7 +90,7 @@ EDITS = {
     "the version": ((f"{LIBRARY}/__init__.py", '__version__ = "', '__version__ = "9'), set()),
     "how maps are scored": (
         (f"{LIBRARY}/scoring/strict.py", "if positive > 0 else chance", "if True else chance"),
-        FROM_SCORES - {"score_waterfall", "summarize_waterfall", "plot_waterfall"},
+        FROM_SCORES,
     ),
     "how intervals are computed": (
         (
@@ -309,18 +309,18 @@ def test_another_minor_version_reruns_the_jobs_that_use_the_package(finished, tm
     assert caused == VERSIONS[package], lines
     if caused:
         assert lines[0].startswith(f"{package} is 99.0, was ")
-        assert "20 rules below" in lines[1]
+        assert "21 rules below" in lines[1]
 
 
 def test_code_and_settings_are_named_with_what_follows_from_them(finished, copy):
-    path = copy / LIBRARY / "tokens.py"
+    path = copy / LIBRARY / "models/tokenizer.py"
     path.write_text(path.read_text().replace("phrase_words[-1]) + 1", "phrase_words[-1]) + 2"))
     change = {"attributions": {"gradient-attention": {"layers": "all"}}}
     config = merged(finished.config, change)
     plan = finished.snakemake("--dry-run", root=copy, config=config).stdout
     assert explain_plan(plan) == [
         'setting attribution.layers is "all", was "last": compute_relevance (6 jobs)',
-        "  and 20 rules below (30 jobs), which read what these make",
+        "  and 21 rules below (31 jobs), which read what these make",
         "code: `first_mention` changed: score_baseline (15 jobs)",
         "  and 14 rules below (14 jobs), which read what these make",
     ]
@@ -330,9 +330,7 @@ def test_what_snakemake_has_no_record_of_is_said(finished, tmp_path):
     run = copy_run(finished, tmp_path / "copy")
     shutil.rmtree(run / ".snakemake")
     lines = explain_plan(run.snakemake("--dry-run").stdout)
-    assert any(
-        line.startswith("no complete record") and "compute_relevance" in line for line in lines
-    )
+    assert any("had no record here" in line for line in lines)
 
 
 def test_every_rule_that_makes_something_names_its_code_and_settings():

@@ -103,9 +103,10 @@ def archive(path, count):
 def test_an_image_count_that_the_archive_contradicts_is_refused(tmp_path, cache):
     counts = cache.with_name("counts.json")
     path = tmp_path / "panoptic.zip"
-    check_image_count("ds", archive(path, 3), cache, counts)
+    dataset = archive(path, 3)
+    check_image_count("ds", dataset, cache, counts)
     before = counts.read_bytes()
-    check_image_count("ds", archive(path, 3), cache, counts)
+    check_image_count("ds", dataset, cache, counts)
     assert counts.read_bytes() == before
     message = rf"datasets\.ds\.image_count: 3 given, but {path}/.* lists 5 images: set it to 5"
     with pytest.raises(InputError, match=message):
