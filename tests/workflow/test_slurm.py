@@ -25,7 +25,7 @@ PROFILE = [
     *("--profile", ROOT / "profiles" / "slurm", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "5"),
 ]
-RELEVANCE = "relevance/random-clip/gradient-attention/text_to_image"
+RELEVANCE = "relevance/random-clip/gradient-attention/image_to_text"
 KEYS = ["narrative", "phrase", "image_id", "direction", "model", "attribution", "prompt"]
 
 
@@ -67,6 +67,7 @@ def by_shard(jobs) -> dict[str, list[dict]]:
 
 NAMES = DAMAGED, HUNG, GREEDY, CANCELLED, SOUND = tuple(f"{shard:04d}" for shard in range(5))
 SHARDS = [f"results/tiny/{RELEVANCE}/{shard}.parquet" for shard in NAMES]
+MASKS = [f"results/tiny/masks/{shard}.parquet" for shard in NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +76,10 @@ def breaking(node, finished, tmp_path_factory):
     settings = {"images_per_shard": 2, "device": "cpu"}
     tables = ["results/tiny/narratives.parquet", "results/tiny/phrases.parquet"]
     run = start_from(finished, tmp_path_factory.mktemp("broken"), settings, "data", *tables)
-    images = run / "data/tiny/images.zip"
-    whole, times = images.read_bytes(), images.stat()
-    images.write_bytes(whole[:200] + bytes(20) + whole[220:])  # in the first image's data
-    os.utime(images, ns=(times.st_atime_ns, times.st_mtime_ns))  # or planning would see it
+    run.snakemake(*MASKS)
+    whole, times = (run / MASKS[0]).read_bytes(), (run / MASKS[0]).stat()
+    (run / MASKS[0]).write_bytes(whole[:100] + bytes(50) + whole[150:])
+    os.utime(run / MASKS[0], ns=(times.st_atime_ns, times.st_mtime_ns))  # as a bad disk does
     command, environment = run.command(
         *SHARDS,
         *PROFILE,
@@ -102,9 +103,8 @@ def broken_run(breaking):
     """The same run at its end: its folder, its exit code, and what was on screen."""
     run, snakemake, whole, times = breaking
     code = snakemake.wait(timeout=300)
-    images = run / "data/tiny/images.zip"
-    images.write_bytes(whole)  # mended, and no newer than the maps made from it
-    os.utime(images, ns=(times.st_atime_ns, times.st_mtime_ns))
+    (run / MASKS[0]).write_bytes(whole)  # mended, and no newer than the maps made from it
+    os.utime(run / MASKS[0], ns=(times.st_atime_ns, times.st_mtime_ns))
     return run, code, (run / "screen").read_text()
 
 
@@ -163,7 +163,7 @@ def test_what_needs_a_network_runs_where_snakemake_does(cluster_run):
 @pytest.mark.parametrize(
     ("shard", "reason"),
     [
-        (DAMAGED, "is damaged (CRC): delete the archive and rerun"),
+        (DAMAGED, "0000.parquet: not a readable table"),
         (HUNG, "DUE TO TIME LIMIT"),
         (GREEDY, "exceeded memory limit"),
         (CANCELLED, "CANCELLED: "),
@@ -172,7 +172,7 @@ def test_what_needs_a_network_runs_where_snakemake_does(cluster_run):
 def test_a_failure_ends_with_its_shard_its_reason_and_its_log(broken_run, shard, reason):
     run, code, screen = broken_run
     assert code != 0
-    log = f"logs/tiny/compute_relevance/random-clip/gradient-attention/text_to_image/{shard}.log"
+    log = f"logs/tiny/compute_relevance/random-clip/gradient-attention/image_to_text/{shard}.log"
     assert log in screen
     _, _, end = screen.partition("Failed on Slurm, rule and shard:")
     own = re.search(rf"compute_relevance tiny_\S+_{shard}: (.*)\n\s*(\S+)", end)
@@ -214,7 +214,7 @@ def test_the_next_run_finishes_and_a_retry_has_more_memory_and_time_and_a_smalle
     assert first["JobState"] in ("FAILED", "OUT_OF_MEMORY")
     assert second["JobState"] == "COMPLETED"
     assert minutes(second["TimeLimit"]) == 2 * minutes(first["TimeLimit"])
-    logs = run / "logs/tiny/compute_relevance/random-clip/gradient-attention/text_to_image"
+    logs = run / "logs/tiny/compute_relevance/random-clip/gradient-attention/image_to_text"
     assert "batch size 16" in (logs / f"{GREEDY}.log").read_text()
     assert "batch size 32" in (logs / f"{HUNG}.log").read_text()
 
