@@ -29,8 +29,9 @@ demo: $(READY)
 	@echo "The figures are in results/scenes/figures/, the numbers in results/scenes/summary.csv,"
 	@echo "phrases to browse in results/scenes/gallery/index.html."
 
+# A file's tests run in one process; with more than four processes they would wait for the disk.
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=$(CORES) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 why: $(READY)
 	@$(BIN)/snakemake --dry-run $(ARGS) 2>&1 | $(BIN)/python workflow_scripts/why.py

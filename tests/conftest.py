@@ -18,6 +18,13 @@ from clip_grounding.scenes.archive import write_dataset
 
 torch.set_num_threads(1)  # models this small are faster without the threads' waiting
 
+LONGEST_FIRST = ("slurm", "workflow", "browser")
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the files that take longest, so that no process ends up waiting for them."""
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in LONGEST_FIRST])
+
 
 @dataclass(frozen=True)
 class Small:

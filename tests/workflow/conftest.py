@@ -1,8 +1,12 @@
 """One finished run on twelve rendered scenes, shared by the tests that look at it."""
 
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 from builders import save_checkpoint
-from workflows import Run
+from filelock import FileLock
+from workflows import Run, copy_run
 
 from clip_grounding.scenes.archive import write_dataset
 
@@ -23,20 +27,44 @@ def tiny_config(checkpoint) -> dict:
 
 
 @pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory):
-    """A CLIP with random weights whose tokenizer knows the words of rendered scenes."""
-    folder = tmp_path_factory.mktemp("model")
-    files = [folder / name for name in ("images.zip", "panoptic.zip", "narratives.json")]
-    write_dataset(*files, image_count=30, seed=1, split="scenes")
-    return save_checkpoint(folder / "clip", [files[2].read_text().replace('"', " ")])
+def shared(tmp_path_factory, worker_id) -> Path:
+    """A folder that the processes of a parallel test run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == "master" else folder.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def made_once(shared, name):
+    """Give the path of something shared, and whether it is still to be made in this block."""
+    done = shared / f"{name}.done"
+    with FileLock(shared / f"{name}.lock"):
+        yield shared / name, not done.exists()
+        done.touch()
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, checkpoint) -> Run:
-    """A complete run."""
-    run = Run(tmp_path_factory.mktemp("run"), tiny_config(checkpoint))
-    run.snakemake()
-    return run
+def checkpoint(shared):
+    """A CLIP with random weights whose tokenizer knows the words of rendered scenes."""
+    with made_once(shared, "model") as (folder, to_be_made):
+        if to_be_made:
+            folder.mkdir()
+            files = [folder / name for name in ("images.zip", "panoptic.zip", "narratives.json")]
+            write_dataset(*files, image_count=30, seed=1, split="scenes")
+            save_checkpoint(folder / "clip", [files[2].read_text().replace('"', " ")])
+    return folder / "clip"
+
+
+@pytest.fixture(scope="session")
+def finished(shared, tmp_path_factory, checkpoint) -> Run:
+    """A complete run: made once, and copied for each process."""
+    with made_once(shared, "run") as (folder, to_be_made):
+        run = Run(folder, tiny_config(checkpoint))
+        if to_be_made:
+            folder.mkdir()
+            run.snakemake()
+    return copy_run(run, tmp_path_factory.mktemp("run") / "copy")
 
 
 @pytest.fixture(scope="session")
