@@ -58,6 +58,12 @@ CHARTS = {
     "waterfall": (["waterfall"], pair_spec, "from poster to strict"),
 }
 
+# The same of the target `evidence`, which the others do not ask for.
+EVIDENCE_CHARTS = {
+    "evidence": (["evidence"], interval_spec, "localisation and faithfulness"),
+    "effects": (["evidence"], interval_spec, "effects of regions"),
+}
+
 
 def figures_of(dataset):
     """The figures of a dataset: its charts, and a page of examples per model and attribution."""
@@ -85,7 +91,7 @@ def chart_files(chart, label):
     ]
 
 
-for chart, (tables, spec, label) in CHARTS.items():
+for chart, (tables, spec, label) in {**CHARTS, **EVIDENCE_CHARTS}.items():
 
     rule:
         name:

@@ -50,7 +50,7 @@ def takes_part(wildcards, dataset):
         wildcards["attribution"],
         wildcards["direction"],
     ]
-    return evaluation in evaluations_of(dataset)
+    return evaluation in [*evaluations_of(dataset), *evidence_evaluations(dataset)]
 
 
 def settings_of(maker, wildcards):

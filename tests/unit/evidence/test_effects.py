@@ -14,6 +14,7 @@ from clip_grounding.evidence.effects import (
     PROMPTS,
     TIE,
     compare_with_controls,
+    exclude_wordless,
     measure_effects,
 )
 from clip_grounding.evidence.patches import choose_patches, content_rectangle, region_shares
@@ -239,3 +240,19 @@ def test_the_table_has_its_columns(small, make_explainer, tmp_path):
     joined = small.phrases.merge(effects[effects["prompt"] == "matched"])
     expected = areas.loc[pd.MultiIndex.from_frame(joined[["image_id", "mask"]])].to_numpy()
     np.testing.assert_allclose(joined["region_area"], expected)
+
+
+def test_phrases_without_a_word_that_the_model_reads_have_no_effects(small, make_explainer):
+    explainer = make_explainer()
+    phrases = small.phrases.copy()
+    phrases.loc[0, "utterance"] = "  "
+    assert not explainer.tokenizer.words("  ")
+    effects = real_effects(small, explainer, "text_to_image", phrases=phrases)
+    found = exclude_wordless(effects, phrases, explainer.tokenizer)
+    is_own = (found["narrative"] == phrases.loc[0, "narrative"]) & (
+        found["phrase"] == phrases.loc[0, "phrase"]
+    )
+    assert is_own.sum() >= 2
+    assert set(found.loc[is_own, "excluded"]) == {"no_tokens"}
+    assert found.loc[is_own, ["drop", "necessity", "sufficiency", "p_value"]].isna().all(axis=None)
+    pd.testing.assert_frame_equal(found[~is_own], effects[~is_own], check_dtype=False)

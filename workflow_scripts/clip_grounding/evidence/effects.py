@@ -14,15 +14,14 @@ from clip_grounding.evidence.items import UNIMODAL, Item, ReadImage, each_batch
 from clip_grounding.evidence.passes import embed_sets
 from clip_grounding.evidence.regions import Region, caption_regions, image_regions
 from clip_grounding.evidence.sets import pack_sets
+from clip_grounding.evidence.shares import TIE, share_below
+from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.relevance.job import Explainer
 from clip_grounding.scoring.captions import read_captions
 from clip_grounding.scoring.draws import choose_partners
-from clip_grounding.vocabulary import PROMPTS
+from clip_grounding.vocabulary import PHRASE, PROMPTS
 
 N_CONTROLS = 20
-
-TIE = 1e-4
-"""Similarities, cosines times 100, that differ by less are equal: rounding is below it."""
 
 _MEASURES = ("similarity", "drop", "control_drop", "necessity", "sufficiency", "p_value")
 
@@ -118,9 +117,30 @@ def compare_with_controls(
     }
 
 
-def share_below(values: np.ndarray, reference: np.ndarray, tie: float = TIE) -> np.ndarray:
-    """Share of values (n, ...) below a reference (...); those that differ by `tie` count half."""
-    return ((values < reference - tie).mean(axis=0) + (values <= reference + tie).mean(axis=0)) / 2
+def exclude_wordless(
+    effects: pd.DataFrame, phrases: pd.DataFrame, tokenizer: TextTokenizer
+) -> pd.DataFrame:
+    """Take the effects from phrases of which a model reads no word, as the strict protocol does.
+
+    Their prompt is the empty text: nothing in it asks for a region of the image.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        Rows of `columns.EFFECTS`, of ``text_to_image``.
+    phrases : DataFrame
+        With these phrases.
+    tokenizer : TextTokenizer
+        The model's.
+    """
+    wordless = {text for text in phrases["utterance"].unique() if not tokenizer.words(text)}
+    keys = [*PHRASE, "image_id"]
+    texts = effects[keys].merge(phrases[[*keys, "utterance"]], on=keys, how="left")["utterance"]
+    rows = texts.isin(wordless).to_numpy()
+    effects = effects.astype({"excluded": object})
+    effects.loc[rows, [name for name in _MEASURES if name != "similarity"]] = np.nan
+    effects.loc[rows, "excluded"] = "no_tokens"
+    return effects
 
 
 def _list_sets(item: Item, regions: list[Region]) -> np.ndarray:

@@ -10,7 +10,8 @@ from clip_grounding.scoring.images import join_maps
 WITHIN = {"text_to_image": "image_id", "image_to_text": "narrative"}
 """What identifies the items of a direction."""
 
-CONTROLS = ("random", "center", "constant")
+CONTROLS = {"random": ("text_to_image", "image_to_text"), "center": ("text_to_image",)}
+"""Maps that know nothing, with the directions that they are there for."""
 
 FEWEST_UNITS = 3
 """With fewer units a map has nothing to rank."""
@@ -60,6 +61,40 @@ def join_drawn_maps(
         )
     rows, _ = join_maps(mapped, own, WITHIN[direction], seed)
     return rows
+
+
+def read_maps(
+    attribution: str,
+    direction: str,
+    relevance: pd.DataFrame | None,
+    similarities: pd.DataFrame,
+    phrases: pd.DataFrame,
+    grid: tuple[int, int],
+    seed: int,
+) -> pd.DataFrame:
+    """Return an attribution's maps of the drawn phrases, or those of one of `CONTROLS`.
+
+    Parameters
+    ----------
+    attribution : str
+    direction : {"text_to_image", "image_to_text"}
+    relevance : DataFrame or None
+        The attribution's maps of the shard; None of a control.
+    similarities : DataFrame
+        Rows of `columns.SIMILARITIES`: of the drawn phrases.
+    phrases : DataFrame
+        The shard's phrases.
+    grid, seed
+        See `control_maps`.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `join_drawn_maps`.
+    """
+    if relevance is None:
+        return control_maps(attribution, direction, phrases, similarities, grid, seed)
+    return join_drawn_maps(direction, relevance, similarities, phrases, seed)
 
 
 def control_maps(

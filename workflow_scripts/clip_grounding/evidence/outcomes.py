@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.evidence.columns import OUTCOMES
-from clip_grounding.evidence.effects import share_below
 from clip_grounding.evidence.maps import is_constant
 from clip_grounding.evidence.sets import unpack_sets
+from clip_grounding.evidence.shares import share_below
 
 LEVEL = 0.05
 """A p-value up to this one counts."""

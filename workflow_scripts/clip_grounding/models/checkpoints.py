@@ -73,8 +73,6 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
     elif _is_here(folder, checkpoint, revision):
         write_manifest(folder)
         return
-    from clip_grounding.models.checks import check_weights  # imports torch, for seconds
-
     origin = str(checkpoint) if revision is None else f"{checkpoint} at revision {revision}"
     partial = start_part(folder, origin, resume=revision is not None)
     try:
@@ -87,6 +85,10 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
         if revision is None or not _has_begun(partial):
             drop_part(folder)
         raise
+    # It imports transformers, for seconds, and with it the hub's client: not before that is told
+    # that the network may be used.
+    from clip_grounding.models.checks import check_weights
+
     try:
         _refuse_unusable(check_weights, partial, origin)
     except InputError:

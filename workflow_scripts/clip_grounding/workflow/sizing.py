@@ -199,6 +199,41 @@ def relevance_batch(batch_size: int, attempt: int = 1) -> int:
     return max(1, batch_size // 2 ** (attempt - 1))
 
 
+def evidence_passes(stage: str, subsets: int, controls: int) -> float:
+    """Passes that an image takes without some of its patches or words, in whole passes.
+
+    Parameters
+    ----------
+    stage : {"effects", "similarities", "removal"}
+        ``effects``: a region and its controls, kept and taken out, are a whole pass each.
+        ``similarities``: 0.7 of a pass for each subset. ``removal``: 18 steps, half a pass each in
+        the mean, for a phrase's map and a unimodal one.
+    subsets, controls : int
+        Of the settings.
+    """
+    return {
+        "effects": PHRASES * (1 + controls),
+        "similarities": CAPTIONS * 0.7 * subsets,
+        "removal": (PHRASES + CAPTIONS) * 18 * 0.5,
+    }[stage]
+
+
+def evidence_minutes(
+    images: int, model: dict, direction: str, passes: float, threads: int, gpu: bool, attempt: int
+) -> int:
+    """Minutes for `passes` of each image, see `evidence_passes`; else as `relevance_minutes`."""
+    size = SIZES[size_class(model)]
+    gflop = passes * (size.image_gflop if direction == "text_to_image" else size.text_gflop)
+    gflop += PHRASES * (size.image_gflop + size.text_gflop)
+    speed = GPU_GFLOPS if gpu else CPU_GFLOPS * threads
+    return _minutes(images * (gflop / speed + (1 + PHRASES) * PREPARE), attempt)
+
+
+def evidence_mb(model: dict, batch_size: int, gpu: bool, attempt: int = 1) -> int:
+    """Memory of the machine, in MB, for the same: that of a map that differentiates nothing."""
+    return relevance_mb(model, {"kind": "raw_attention"}, batch_size, gpu, attempt)
+
+
 def scoring_minutes(images: int, steps: int = 1, attempt: int = 1) -> int:
     """Minutes for rasterising or scoring so many images, `steps` times over."""
     return _minutes(images * steps * SCORE, attempt)

@@ -1,0 +1,40 @@
+"""Measure one shard's region effects: what taking a phrase's region out does to the similarity."""
+
+from pathlib import Path
+
+from clip_grounding.evidence.columns import EFFECTS
+from clip_grounding.evidence.draws import sample_phrases
+from clip_grounding.evidence.effects import exclude_wordless, measure_effects
+from clip_grounding.evidence.jobs import run_measurement
+from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.tables import read_shard, read_table
+from clip_grounding.workflow.job import start_job
+
+job = start_job(snakemake)
+spec = job.spec
+
+checkpoint = Path(snakemake.input.checkpoint).parent
+phrases = sample_phrases(
+    read_shard(snakemake.input.phrases, spec["span"]), spec["share"], spec["seed"]
+)
+
+frames = run_measurement(
+    measure_effects,
+    spec["direction"],
+    checkpoint,
+    snakemake.input.images,
+    spec["split"],
+    narratives=read_shard(snakemake.input.narratives, spec["span"]),
+    phrases=phrases,
+    masks=read_table(snakemake.input.masks),
+    device=snakemake.config["device"],
+    batch_size=snakemake.resources.batch_size,
+    threads=snakemake.threads,
+    seed=spec["seed"],
+    n_controls=spec["controls"],
+)
+if spec["direction"] == "text_to_image":
+    tokenizer = TextTokenizer(checkpoint)
+    frames = (exclude_wordless(frame, phrases, tokenizer) for frame in frames)
+job.write_table(snakemake.output.effects, frames, EFFECTS)
+job.finish()

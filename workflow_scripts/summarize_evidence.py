@@ -1,0 +1,33 @@
+"""Average the evidence of every contender, with intervals, and count its outcomes."""
+
+from clip_grounding.evidence.summary import EVIDENCE, OUTCOME_SHARES, summarize_evidence
+from clip_grounding.files import replacing
+from clip_grounding.tables import read_evaluations, read_table
+from clip_grounding.vocabulary import CONTENDER, PHRASE
+from clip_grounding.workflow.job import start_job
+
+job = start_job(snakemake)
+spec, inputs, outputs = job.spec, snakemake.input, snakemake.output
+
+
+def read(stage, evaluations):
+    return read_evaluations(inputs[stage], spec[evaluations], spec["shards"])
+
+
+evidence, shares = summarize_evidence(
+    read("effects", "measured"),
+    read("ceilings", "measured"),
+    read("faithfulness", "evaluations"),
+    read("removal", "removals"),
+    read("outcomes", "evaluations"),
+    scores=read_table(inputs.scores, columns=[*PHRASE, "direction", *CONTENDER, "ap"]),
+    phrases=read_table(inputs.phrases),
+    narratives=read_table(inputs.narratives),
+    **spec["bootstrap"],
+    seed=spec["seed"],
+)
+for name, table, schema in (("evidence", evidence, EVIDENCE), ("outcomes", shares, OUTCOME_SHARES)):
+    with replacing(outputs[f"{name}_csv"]) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f")
+    job.write_table(outputs[name], table, schema)
+job.finish()
