@@ -61,26 +61,24 @@ rule download_images:
 
 
 rule list_images:
-    """List a shard's images that lie in a folder, where they are read, with their digests."""
+    """List the images of a folder, where they are read, with their digests."""
     localrule: True
-    input:
-        panoptic="data/{dataset}/panoptic.zip",
     output:
-        list="data/{dataset}/images/{shard}.json",
+        list="data/{dataset}/images.json",
     params:
         spec=listed_spec,
     wildcard_constraints:
         dataset=one_of([name for name in DATASETS if images_folder(name)]),
     log:
-        "logs/{dataset}/list_images/{shard}.log",
+        "logs/{dataset}/list_images.log",
     benchmark:
-        "benchmarks/{dataset}/list_images/{shard}.tsv"
+        "benchmarks/{dataset}/list_images.tsv"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=240,
     conda:
-        "../envs/torch.yaml"
+        "../envs/download.yaml"
     script:
         "../workflow_scripts/list_images.py"
 

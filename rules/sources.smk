@@ -4,11 +4,12 @@ Nothing here is `ancient`: Snakemake does not run a job whose output is missing 
 wait is a job behind an ancient input.
 """
 
+import hashlib
+
 from clip_grounding.models.checkpoints import digest_folder, stay_offline
 from clip_grounding.workflow.config import is_local_folder
 from clip_grounding.files import drop_dangling_links
-from clip_grounding.datasets.folders import describe_folder
-from clip_grounding.downloads.files import local_path
+from clip_grounding.datasets.folders import digest_images, image_root, link_folder
 from clip_grounding.workflow.local_sources import (
     check_image_count,
     describe_source,
@@ -16,7 +17,7 @@ from clip_grounding.workflow.local_sources import (
     follow_folder,
 )
 from clip_grounding.models.folders import refuse_foreign_manifest
-from clip_grounding.workflow.places import first_local
+from clip_grounding.workflow.places import first_local, local_place
 
 stay_offline()
 
@@ -36,6 +37,15 @@ def source_of(dataset, name):
     return DATASETS[dataset][name]
 
 
+@cache
+def images_folder(dataset):
+    """The folder that a png dataset's images lie in; None where they come as a zip."""
+    if DATASETS[dataset]["kind"] != "png":
+        return None
+    folder = local_place(source_of(dataset, "images")["url"][0])
+    return str(folder) if folder is not None and folder.is_dir() else None
+
+
 def follow_sources(dataset):
     """Check a dataset's local sources, and point the links to those that have moved."""
     if DATASETS[dataset]["kind"] == "png":
@@ -44,6 +54,10 @@ def follow_sources(dataset):
             path = first_local(source_of(dataset, name.partition(".")[0])["url"])
             if path is not None:
                 follow_file(Path("data", dataset, name), path, DIGESTS)
+        if folder := images_folder(dataset):
+            link_folder(
+                f"data/{dataset}/images.json", image_root(folder, DATASETS[dataset]["split"])
+            )
     for model in models_of(dataset):
         folder = MODELS[model].get("checkpoint", "")
         if is_local_folder(folder):
@@ -72,15 +86,6 @@ def is_remote(source):
     return source["url"][0].startswith(("http://", "https://"))
 
 
-@cache
-def images_folder(dataset):
-    """The folder that a png dataset's images lie in; None where they come as a zip."""
-    if DATASETS[dataset]["kind"] != "png":
-        return None
-    folder = local_path(source_of(dataset, "images")["url"][0])
-    return str(folder) if folder is not None and folder.is_dir() else None
-
-
 def has_sharded_images(dataset):
     """Whether every shard has a zip of its images: more images then change no shard's.
 
@@ -93,16 +98,16 @@ def has_sharded_images(dataset):
 
 
 def images_file(dataset, shard):
-    """The zip that has a shard's images, or the list of those in a folder."""
+    """The zip that has a shard's images, or the list of those in the dataset's folder."""
     if images_folder(dataset):
-        return f"data/{dataset}/images/{shard}.json"
+        return f"data/{dataset}/images.json"
     if has_sharded_images(dataset):
         return f"data/{dataset}/images/{shard}.zip"
     return f"data/{dataset}/images.zip"
 
 
 def images_files(dataset, shards):
-    """The zips, or lists, that have the images of several shards."""
+    """The zips, or the list, that have the images of several shards."""
     return list(dict.fromkeys(images_file(dataset, shard.name) for shard in shards))
 
 
@@ -125,20 +130,20 @@ def images_spec(wildcards):
 
 
 def listed_spec(wildcards):
-    """A folder of images: which shard's, and what a glance at its files tells of a change."""
-    folder = images_folder(wildcards.dataset)
+    """A folder of images is its content, wherever it lies."""
+    folder, split = images_folder(wildcards.dataset), DATASETS[wildcards.dataset]["split"]
     source = source_of(wildcards.dataset, "images")
     if (source["size"], source["sha256"]) != (None, None):
         raise WorkflowError(
             f"datasets.{wildcards.dataset}.images: {folder} is a folder, but size and sha256 are of"
             " a file: remove them, or give the zip"
         )
-    return spec_of(
-        folder=folder,
-        split=DATASETS[wildcards.dataset]["split"],
-        span=shard_span(wildcards.dataset, wildcards.shard),
-        content=describe_folder(folder),
-    )
+    try:
+        digests = digest_images(folder, split, DIGESTS)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+    content = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    return spec_of(split=split, content=content)
 
 
 def checkpoint_spec(wildcards):

@@ -12,7 +12,8 @@ from clip_grounding.figures.animation import (
     save_animation,
 )
 from clip_grounding.figures.examples import choose_examples
-from clip_grounding.tables import read_table
+from clip_grounding.geometry import View
+from clip_grounding.tables import read_provenance, read_table
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -26,7 +27,8 @@ caption = find_narrative(narrative, read_table(snakemake.input.narratives))
 own, here = [("narrative", "=", narrative)], [("image_id", "=", int(caption["image_id"]))]
 relevance = pd.concat([read_table(path, filters=own) for path in snakemake.input.relevance])
 masks = pd.concat([read_table(path, filters=here) for path in snakemake.input.masks])
-grounded = ground_phrases(narrative, phrases, masks, relevance)
+view = View(*read_provenance(snakemake.input.relevance[0])["view"])
+grounded = ground_phrases(narrative, phrases, masks, relevance, view)
 with open_images(snakemake.input.images, spec["split"]) as images:
     image = images.pixels(*caption[["file_name", "height", "width"]])
 title = f"{spec['model']}, {spec['attribution']}"

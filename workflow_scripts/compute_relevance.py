@@ -3,18 +3,20 @@
 import json
 from pathlib import Path
 
+from clip_grounding.models.preprocessing import ImagePreprocessor
 from clip_grounding.relevance.job import compute_relevance
 from clip_grounding.tables import RELEVANCE, read_shard, read_table
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
 spec = job.spec
+checkpoint = Path(snakemake.input.checkpoint).parent
 manifest = json.loads(Path(snakemake.input.checkpoint).read_text())
 
 frames = compute_relevance(
     direction=spec["direction"],
     attribution=spec["attribution"],
-    checkpoint=Path(snakemake.input.checkpoint).parent,
+    checkpoint=checkpoint,
     images=snakemake.input.images,
     split=spec["split"],
     narratives=read_shard(snakemake.input.narratives, spec["span"]),
@@ -31,5 +33,6 @@ job.write_table(
     RELEVANCE[spec["direction"]],
     checkpoint=manifest["checkpoint"],
     revision=manifest["revision"],
+    view=ImagePreprocessor(checkpoint).view,
 )
 job.finish()

@@ -1,11 +1,13 @@
-"""List a shard's images that lie in a folder: the panoptic archive in, names and digests out."""
+"""List the images of a folder: names and digests out, which the settings hold the digest of."""
 
-from clip_grounding.datasets.folders import list_images
-from clip_grounding.datasets.layout import image_members
+from pathlib import Path
+
+from clip_grounding.datasets.folders import digest_images, image_root, link_folder, write_list
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
-spec = job.spec
-members = image_members(snakemake.input.panoptic, spec["split"], spec["span"])
-list_images(spec["folder"], spec["split"], members, snakemake.output.list)
+path, split = snakemake.output.list, job.spec["split"]
+folder = snakemake.config["datasets"][snakemake.wildcards.dataset]["images"]["url"][0]
+link_folder(path, image_root(folder, split))
+write_list(path, digest_images(folder, split, Path("data/.digests.json")))
 job.finish()

@@ -4,7 +4,8 @@ from clip_grounding.datasets.archives import open_images
 from clip_grounding.figures.examples import choose_examples, gather_examples
 from clip_grounding.figures.pages import choice_direction, draw_examples
 from clip_grounding.figures.style import save_figure
-from clip_grounding.tables import read_table
+from clip_grounding.geometry import View
+from clip_grounding.tables import read_provenance, read_table
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -24,6 +25,7 @@ with open_images(snakemake.input.images, spec["split"]) as images:
         relevance={name: read_table(path, filters=narratives) for name, path in relevance.items()},
         scores=scores,
         read_image=images.pixels,
+        view=View(*read_provenance(snakemake.input.relevance[0])["view"]),
     )
 save_figure(draw_examples(examples, directions), snakemake.output, dpi=250)
 job.finish()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from clip_grounding.geometry import View
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.scoring.captions import score_image_to_text
 from clip_grounding.scoring.images import (
@@ -20,15 +21,15 @@ relevance = read_table(snakemake.input.relevance)
 phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
 
+maps = read_provenance(snakemake.input.relevance)
 tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)
 
 if spec["direction"] == "text_to_image":
-    scores = score_text_to_image(relevance, phrases, masks, spec["seed"])
+    scores = score_text_to_image(relevance, phrases, masks, spec["seed"], View(*maps["view"]))
     scores = exclude_wordless(scores, phrases, tokenizer)
 else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     scores = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, spec["seed"])
-maps = read_provenance(snakemake.input.relevance)
 job.write_table(snakemake.output.scores, scores.drop(columns="curve"), SCORES, relevance=maps)
 job.write_table(snakemake.output.thresholds, sum_curves(scores), THRESHOLDS, relevance=maps)
 job.finish()

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from clip_grounding.geometry import View
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.scoring.waterfall import WATERFALL, correct_image_to_text, correct_text_to_image
-from clip_grounding.tables import read_shard, read_table
+from clip_grounding.tables import read_provenance, read_shard, read_table
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -14,7 +15,8 @@ phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)
 
 if spec["direction"] == "text_to_image":
-    frames = correct_text_to_image(relevance, phrases, masks)
+    view = View(*read_provenance(snakemake.input.relevance)["view"])
+    frames = correct_text_to_image(relevance, phrases, masks, view)
 else:
     narratives = read_shard(snakemake.input.narratives, spec["span"])
     tokenizer = TextTokenizer(Path(snakemake.input.checkpoint).parent)

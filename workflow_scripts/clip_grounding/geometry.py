@@ -1,6 +1,8 @@
 """The padded square that models see, and the grid of patches on it: padding and upsampling."""
 
 from itertools import pairwise
+from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 
@@ -52,16 +54,83 @@ def linear_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.n
     return low, high, centers - low.astype(np.float32)
 
 
-def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
+class View(NamedTuple):
+    """What of an image's padded square the patches of a model see.
+
+    Attributes
+    ----------
+    size : int
+        Pixels per side of the model's input.
+    covered : int
+        Those of them that patches cover: the rest, behind the last whole patch, is read by none.
+    crops : bool
+        Whether the preprocessing resizes the shorter side to `size` and crops the longer one, as
+        CLIP's does, or squashes both to `size`, as SigLIP's does.
+    """
+
+    size: int
+    covered: int
+    crops: bool
+
+
+WHOLE = View(1, 1, crops=False)
+"""The view of a model that sees all of it."""
+
+
+class Seen(NamedTuple):
+    """A side of the padded square as a model sees it: resized, then cut.
+
+    Attributes
+    ----------
+    resized : int
+        Pixels to which the side is resized.
+    start, extent : int
+        The first of them that patches cover, and how many.
+    """
+
+    resized: int
+    start: int
+    extent: int
+
+
+def seen_part(height: int, width: int, view: View) -> tuple[Seen, Seen]:
+    """Find the part of an image's padded square that a model's patches see.
+
+    Where padding leaves a small image one pixel short of square, resizing its shorter side to the
+    model's input makes the longer one longer, and the crop to the input cuts its rims.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image, in pixels.
+    view : View
+
+    Returns
+    -------
+    rows, columns : Seen
+    """
+    rows, columns = square_padding(height, width)
+    sides = height + 2 * rows, width + 2 * columns
+    seen = []
+    for side in sides:
+        resized = int(view.size * side / min(sides)) if view.crops else view.size
+        seen.append(Seen(resized, (resized - view.size) // 2, view.covered))
+    return tuple(seen)
+
+
+def upsample_to_image(grid: np.ndarray, height: int, width: int, view: View = WHOLE) -> np.ndarray:
     """Upsample a relevance grid onto the image that it belongs to.
 
-    The grid covers the padded square at the image's own scale; the padding is cropped away.
+    The grid covers what the model sees of the padded square; the padding is cropped away, and
+    beyond what was seen the map is level.
 
     Parameters
     ----------
     grid : ndarray of float32, shape (rows, columns)
     height, width : int
         Of the image, in pixels.
+    view : View
+        What of it the model sees.
 
     Returns
     -------
@@ -70,21 +139,25 @@ def upsample_to_image(grid: np.ndarray, height: int, width: int) -> np.ndarray:
         are tied, so no last digit ranks them.
     """
     rows, columns = square_padding(height, width)
-    down = _places(grid.shape[0], height + 2 * rows, rows)
-    across = _places(grid.shape[1], width + 2 * columns, columns)
+    seen_rows, seen_columns = seen_part(height, width, view)
+    down = _places(grid.shape[0], height + 2 * rows, seen_rows, rows)
+    across = _places(grid.shape[1], width + 2 * columns, seen_columns, columns)
     return _interpolate(grid, down, across)
 
 
-def upsample_to_square(grid: np.ndarray, height: int, width: int) -> np.ndarray:
+def upsample_to_square(grid: np.ndarray, height: int, width: int, view: View = WHOLE) -> np.ndarray:
     """Upsample a relevance grid onto the padded square of an image of this size."""
     rows, columns = square_padding(height, width)
-    down = _places(grid.shape[0], height + 2 * rows)
-    across = _places(grid.shape[1], width + 2 * columns)
+    seen_rows, seen_columns = seen_part(height, width, view)
+    down = _places(grid.shape[0], height + 2 * rows, seen_rows)
+    across = _places(grid.shape[1], width + 2 * columns, seen_columns)
     return _interpolate(grid, down, across)
 
 
-def _places(length: int, size: int, cut: int = 0) -> tuple[np.ndarray, np.ndarray, int]:
+def _places(length: int, size: int, seen: Seen, cut: int = 0) -> tuple[np.ndarray, np.ndarray, int]:
     """Interpolate `length` values at `size` places, half-pixel centres, but `cut` at each end.
+
+    The values cover what is seen of a side.
 
     Returns
     -------
@@ -94,8 +167,13 @@ def _places(length: int, size: int, cut: int = 0) -> tuple[np.ndarray, np.ndarra
         The share of the next index, in whole parts of `whole`.
     whole : int
     """
-    whole = 2 * size
-    centers = np.maximum((2 * np.arange(cut, size - cut) + 1) * length - size, 0)
+    # In the smallest whole numbers, which keep the sums of `_interpolate` exact.
+    scale, start, extent = seen.resized, 2 * seen.start * size, seen.extent * size
+    common = gcd(scale, start, extent)
+    scale, start, extent = scale // common, start // common, extent // common
+    whole = 2 * extent
+    centers = ((2 * np.arange(cut, size - cut) + 1) * scale - start) * length - extent
+    centers = np.clip(centers, 0, whole * (length - 1))
     low, parts = np.divmod(centers, whole)
     return low, parts.astype(np.float64), whole
 

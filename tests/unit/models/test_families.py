@@ -101,7 +101,11 @@ def test_siglip2_ends_a_text_though_its_tokenizer_file_does_not(small, saved, tm
 @pytest.mark.parametrize("kind", KINDS)
 def test_pixels_are_those_of_transformers(saved, kind):
     image = np.random.default_rng(0).integers(0, 256, (40, 61, 3)).astype(np.uint8)
-    ours = ImagePreprocessor(saved[kind].folder)(image)
+    preprocess = ImagePreprocessor(saved[kind].folder)
+    config = read_model_config(saved[kind].folder)
+    covered = config.grid[0] * config.patch_size
+    assert preprocess.view == (config.image_size, covered, "siglip" not in kind)
+    ours = preprocess(image)
     np.testing.assert_allclose(ours, saved[kind].pixels(image), atol=1e-6)
 
 

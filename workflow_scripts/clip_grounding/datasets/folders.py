@@ -1,7 +1,8 @@
 """Images of an extracted folder, read where they are.
 
-A list names a shard's images with their digests: it is what jobs depend on, and no picture that
-has changed since is taken for the one that was listed.
+A list names them with their digests: it is what jobs depend on, and no picture that has changed
+since is taken for the one that was listed. A link beside it leads to the folder, so that the list
+says nothing of where that is.
 """
 
 import hashlib
@@ -10,60 +11,81 @@ import os
 from pathlib import Path
 
 from clip_grounding.errors import InputError
-from clip_grounding.files import replacing
-from clip_grounding.zips import DamagedError, parse_json
+from clip_grounding.files import digest_files, replacing
+from clip_grounding.zips import parse_json
 
 
-def describe_folder(folder: str | Path) -> str:
-    """Compute a digest of the names, sizes and times of a folder's files; none of them is read."""
-    digest = hashlib.sha256()
-    for path in sorted(_files_below(Path(folder).expanduser())):
-        status = os.stat(path)
-        line = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
-
-
-def _files_below(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        found = list(entries)
-    files = [entry.path for entry in found if entry.is_file()]
-    return files + [
-        path for entry in found if entry.is_dir() for path in _files_below(Path(entry.path))
-    ]
-
-
-def list_images(folder: str | Path, split: str, members: list[str], path: str | Path) -> None:
-    """Write the list of a shard's images that lie in a folder.
+def digest_images(folder: str | Path, split: str, cache: str | Path) -> dict[str, str]:
+    """Compute the digests of a folder's files.
 
     Parameters
     ----------
     folder : str or Path
         Holds the images, or the folder `split` that holds them.
     split : str
-    members : list of str
-        ``{split}/{file name}`` of each image.
-    path : str or Path
-        The list to write.
+    cache : str or Path
+        A JSON file that remembers digests, see `files.digest_files`.
+
+    Returns
+    -------
+    dict of str to str
+        ``{split}/{path below the folder}`` of each file that is not hidden to its SHA-256.
 
     Raises
     ------
     InputError
-        An image is missing or cannot be read.
+        The folder, or a file in it, cannot be read.
     """
-    folder = Path(folder).expanduser().absolute()
-    root = folder / split if (folder / split).is_dir() else folder
-    images = {}
-    for member in members:
-        file = root / member.removeprefix(f"{split}/")
-        images[member] = [str(file), hashlib.sha256(_read(file)).hexdigest()]
+    root = image_root(folder, split)
+    try:
+        files = sorted(_files_below(root))
+        digests = digest_files(files, Path(cache))
+    except OSError as error:
+        raise _unreadable(error.filename, error) from error
+    members = (f"{split}/{file.relative_to(root).as_posix()}" for file in files)
+    return dict(zip(members, digests, strict=True))
+
+
+def image_root(folder: str | Path, split: str) -> Path:
+    """Return the folder that holds the images: `split` below the given one, or that itself."""
+    folder = Path(folder).absolute()
+    return folder / split if (folder / split).is_dir() else folder
+
+
+def _files_below(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        found = [entry for entry in entries if not entry.name.startswith(".")]
+    files = [Path(entry.path) for entry in found if entry.is_file()]
+    folders = [Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False)]
+    return files + [file for below in folders for file in _files_below(below)]
+
+
+def write_list(path: str | Path, digests: dict[str, str]) -> None:
+    """Write the list of a folder's images, the result of `digest_images`."""
     with replacing(path) as temporary:
-        listed = json.dumps({"folder": str(folder), "images": images}, indent=0)
-        temporary.write_text(listed, encoding="utf-8")
+        listed = json.dumps({"images": digests}, indent=0, sort_keys=True)
+        temporary.write_text(listed + "\n", encoding="utf-8")
+
+
+def link_folder(path: str | Path, root: Path) -> None:
+    """Point the link beside the list `path` to the folder that holds the images."""
+    link = _link_beside(Path(path))
+    if not link.is_symlink() or Path(os.readlink(link)) != root:
+        with replacing(link) as temporary:
+            temporary.symlink_to(root)
+
+
+def _link_beside(path: Path) -> Path:
+    return path.with_suffix(".folder")
 
 
 class ImageFolder:
-    """The images of a list that `list_images` has written, read as those of an `Archive` are.
+    """The images of a list, read as those of an `Archive` are.
+
+    Parameters
+    ----------
+    path : str
+        The list, with the link to the folder beside it.
 
     Raises
     ------
@@ -72,14 +94,15 @@ class ImageFolder:
     """
 
     def __init__(self, path: str):
-        self._path = path
+        self._path, link = path, _link_beside(Path(path))
         try:
-            content = parse_json(Path(path).read_bytes(), path)
-            self.name, self._images = content["folder"], dict(content["images"])
+            self._images = dict(parse_json(Path(path).read_bytes(), path)["images"])
+            self._root = Path(os.readlink(link))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path}: no readable list of images ({error}): delete it and rerun"
             ) from error
+        self.name = str(self._root)
 
     def close(self) -> None:
         """Do nothing: no file is open between two images."""
@@ -91,26 +114,33 @@ class ImageFolder:
     def read(self, member: str) -> bytes:
         """Read an image's file, and compare it with the list."""
         if member not in self._images:
-            raise InputError(f"{self._path}: does not list {member}: delete the list and rerun")
-        file, digest = self._images[member]
-        data = _read(Path(file))
-        if hashlib.sha256(data).hexdigest() != digest:
+            raise InputError(
+                f"{self.name}: has no image {member.partition('/')[2]}: put it there, or correct"
+                " the `url` of the dataset's images in the config"
+            )
+        file = self._file(member)
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise _unreadable(file, error) from error
+        if hashlib.sha256(data).hexdigest() != self._images[member]:
             raise InputError(
                 f"{file}: has changed since {self._path} was made: rerun, which lists it anew"
             )
         return data
 
-    def damaged(self, member: str, how: str) -> DamagedError:
+    def damaged(self, member: str, how: str) -> InputError:
         """Build the error that names an image that is damaged."""
-        file, remedy = self._images[member][0], "put the right image there and rerun"
-        return DamagedError(file, f"damaged ({how})", remedy, member)
+        return InputError(
+            f"{self._file(member)}: damaged ({how}): put the right image there and rerun"
+        )
+
+    def _file(self, member: str) -> Path:
+        return self._root / member.partition("/")[2]
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{file}: not readable ({error.strerror}): put the image there, or correct the `url` of"
-            " the dataset's images in the config"
-        ) from error
+def _unreadable(file, error: OSError) -> InputError:
+    return InputError(
+        f"{file}: not readable ({error.strerror}): put the image there, or correct the `url` of the"
+        " dataset's images in the config"
+    )

@@ -36,7 +36,7 @@ from clip_grounding.figures.style import (
     shorten,
 )
 from clip_grounding.files import replacing
-from clip_grounding.geometry import upsample_to_image
+from clip_grounding.geometry import WHOLE, View, upsample_to_image
 from clip_grounding.regions import decode_region
 
 AUTO = "auto"
@@ -112,7 +112,11 @@ def find_narrative(narrative: int, narratives: pd.DataFrame) -> pd.Series:
 
 
 def ground_phrases(
-    narrative: int, phrases: pd.DataFrame, masks: pd.DataFrame, relevance: pd.DataFrame
+    narrative: int,
+    phrases: pd.DataFrame,
+    masks: pd.DataFrame,
+    relevance: pd.DataFrame,
+    view: View = WHOLE,
 ) -> list[Grounded]:
     """Bring together what the animation shows of a narrative's phrases.
 
@@ -123,6 +127,8 @@ def ground_phrases(
         Tables that hold at least this narrative's phrases.
     relevance : DataFrame
         Text-to-image maps, at least the matched ones of this narrative.
+    view : View
+        What the model sees of an image.
 
     Returns
     -------
@@ -153,7 +159,7 @@ def ground_phrases(
                 region=decode_region(
                     *size, region["counts"], f"image {row.image_id}, mask {row.mask}"
                 ),
-                relevance=upsample_to_image(grid, *size),
+                relevance=upsample_to_image(grid, *size, view),
             )
         )
     return grounded

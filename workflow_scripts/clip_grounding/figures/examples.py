@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from clip_grounding.geometry import upsample_to_image
+from clip_grounding.geometry import WHOLE, View, upsample_to_image
 from clip_grounding.regions import decode_region
 from clip_grounding.vocabulary import MAP_PROMPTS, PHRASE
 
@@ -93,6 +93,7 @@ def gather_examples(
     scores: dict[str, pd.DataFrame],
     read_image: Callable[[str, int, int], np.ndarray],
     metric: str = "poster_iou",
+    view: View = WHOLE,
 ) -> list[Example]:
     """Bring together what the page shows of the chosen phrases.
 
@@ -107,6 +108,8 @@ def gather_examples(
     read_image : callable
         File name, height and width of an image to uint8 RGB of shape (height, width, 3).
     metric : str
+    view : View
+        What the model sees of an image.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def gather_examples(
             for prompt in MAP_PROMPTS:
                 found = maps["text_to_image"].loc[(*key, prompt)]
                 grid = found["relevance"].reshape(found["grid_height"], found["grid_width"])
-                patches[prompt] = upsample_to_image(grid, *size)
+                patches[prompt] = upsample_to_image(grid, *size, view)
         if "image_to_text" in maps:
             found = maps["image_to_text"].loc[(*key, "matched")]
             tokens = np.stack([found["token_starts"], found["token_ends"]], axis=1)

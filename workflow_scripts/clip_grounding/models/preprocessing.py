@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from clip_grounding.errors import InputError
-from clip_grounding.geometry import pad_to_square
+from clip_grounding.geometry import View, pad_to_square
 from clip_grounding.models.config import read_model_config
 
 # Heights and widths that become square, or one short of it either way; small ones show it best.
@@ -23,6 +23,11 @@ class ImagePreprocessor:
     ----------
     folder : str or Path
         The checkpoint folder, with its ``preprocessor_config.json``.
+
+    Attributes
+    ----------
+    view : View
+        What of a padded image the model's patches see.
 
     Raises
     ------
@@ -53,6 +58,9 @@ class ImagePreprocessor:
                 f"{folder}: preprocessor_config.json prepares no image ({reason}): correct the"
                 " file, or fetch it again"
             ) from error
+        shorter = dict(self._process.size).get("shortest_edge")
+        crops = bool(self._process.do_center_crop) and shorter is not None
+        self.view = View(size, config.grid[0] * config.patch_size, crops)
         if cuts_rims:
             raise InputError(
                 f"{folder}: preprocessor_config.json cuts off the image's rims, so that maps would"

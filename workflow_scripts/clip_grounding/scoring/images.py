@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clip_grounding.errors import InputError
-from clip_grounding.geometry import upsample_to_image
+from clip_grounding.geometry import WHOLE, View, upsample_to_image
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring import poster, strict
@@ -55,7 +55,11 @@ THRESHOLDS = pa.schema(
 
 
 def score_text_to_image(
-    relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame, seed: int
+    relevance: pd.DataFrame,
+    phrases: pd.DataFrame,
+    masks: pd.DataFrame,
+    seed: int,
+    view: View = WHOLE,
 ) -> pd.DataFrame:
     """Score the text-to-image relevance maps of a shard.
 
@@ -67,6 +71,8 @@ def score_text_to_image(
         The shard's phrases and regions.
     seed : int
         Draws the mismatched phrases.
+    view : View
+        What the model sees of an image.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def score_text_to_image(
         Relevance that is not finite.
     """
     rows, left_out = join_maps(relevance, phrases, "image_id", seed)
-    scores = _ImageScores(rows, masks)
+    scores = _ImageScores(rows, masks, view)
     maps = rows["relevance"].to_numpy()
     shapes = rows[["grid_height", "grid_width"]].to_numpy()
     for regions, positions in scores.images():
@@ -152,8 +158,8 @@ def exclude_wordless(
 class _ImageScores:
     """Scores of rows that have a region, filled in image by image."""
 
-    def __init__(self, rows: pd.DataFrame, masks: pd.DataFrame):
-        self._rows, self._masks = rows, masks
+    def __init__(self, rows: pd.DataFrame, masks: pd.DataFrame, view: View = WHOLE):
+        self._rows, self._masks, self._view = rows, masks, view
         self._regions = rows["mask"].to_numpy()
         self._columns = {
             name: np.empty(len(rows)) for name in [*METRICS, "region_area", "degenerate"]
@@ -169,7 +175,7 @@ class _ImageScores:
     def add(self, regions, positions, foregrounds, grids, index, degenerate) -> None:
         """Score the rows at `positions`: row i has foreground and grid `index[i]`."""
         own = self._regions[positions]
-        values = regions.strict_scores(grids, index, own)
+        values = regions.strict_scores(grids, index, own, self._view)
         values["poster_iou"] = regions.poster_scores(foregrounds, index, own)
         values["degenerate"] = degenerate
         for name, column in self._columns.items():
@@ -206,14 +212,17 @@ class _Regions:
         )
         return poster.iou_of_counts(both, n_predicted, n_truth, poster.SIZE**2)
 
-    def strict_scores(self, grids: np.ndarray, index: np.ndarray, masks) -> dict[str, np.ndarray]:
+    def strict_scores(
+        self, grids: np.ndarray, index: np.ndarray, masks, view: View
+    ) -> dict[str, np.ndarray]:
         """Score map `index[i]` against region `masks[i]`, and the region's share of the image."""
         scores = {metric: np.empty(len(index)) for metric in strict.METRICS}
         scores["curve"] = np.empty((len(index), len(strict.LEVELS)))
         for i, grid in enumerate(grids):
             rows = np.flatnonzero(index == i)
             distinct, inverse = np.unique(masks[rows], return_inverse=True)
-            ranked = strict.rank_map(upsample_to_image(grid, self.height, self.width), self.void)
+            values = upsample_to_image(grid, self.height, self.width, view)
+            ranked = strict.rank_map(values, self.void)
             own = strict.score_regions(ranked, [self.pixels[mask] for mask in distinct])
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from clip_grounding.geometry import pad_to_square, square_padding, upsample_to_square
+from clip_grounding.geometry import WHOLE, View, pad_to_square, square_padding, upsample_to_square
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring import poster
@@ -57,9 +57,12 @@ WATERFALL = pa.schema(
 
 
 def correct_text_to_image(
-    relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame
+    relevance: pd.DataFrame, phrases: pd.DataFrame, masks: pd.DataFrame, view: View = WHOLE
 ) -> Iterator[pd.DataFrame]:
-    """Score each map of a shard after each correction; rows of `WATERFALL`."""
+    """Score each map of a shard after each correction; rows of `WATERFALL`.
+
+    `view` is what the model sees of an image.
+    """
     regions = masks.set_index(["image_id", "mask"])
     rows = relevance.merge(
         phrases[["narrative", "phrase", "mask"]], on=["narrative", "phrase"], validate="many_to_one"
@@ -76,17 +79,20 @@ def correct_text_to_image(
                 np.reshape(row.relevance, (row.grid_height, row.grid_width)),
                 pixels[row.mask],
                 valid,
+                view,
             )
             for row in own.itertuples()
         ]
         yield _frame(own, "text_to_image", scores)
 
 
-def _image_steps(grid: np.ndarray, region: np.ndarray, valid: np.ndarray) -> list[float]:
+def _image_steps(
+    grid: np.ndarray, region: np.ndarray, valid: np.ndarray, view: View
+) -> list[float]:
     foregrounds, _ = poster.relevance_foreground(grid[None])
     predicted, truth = foregrounds[0], poster.region_truth(region).ravel()
     rows, columns = square_padding(*region.shape)
-    square = upsample_to_square(grid, *region.shape)
+    square = upsample_to_square(grid, *region.shape, view)
     image = square[rows : rows + region.shape[0], columns : columns + region.shape[1]]
     return [
         poster.two_class_iou(predicted[None], truth[None])[0],
