@@ -163,6 +163,14 @@ rule summarize_evidence:
             subcategory="Tables",
             labels={"table": "outcomes"},
         ),
+        removal_curves="results/{dataset}/removal.parquet",
+        removal_curves_csv=report(
+            "results/{dataset}/removal.csv",
+            caption="report/removal_table.rst",
+            category="{dataset}",
+            subcategory="Tables",
+            labels={"table": "removal curves"},
+        ),
     params:
         code=code_of("summarize_evidence"),
         spec=evidence_spec,
@@ -184,7 +192,7 @@ rule evidence:
     """A target: the evidence of the evaluated dataset, as tables and charts."""
     localrule: True
     input:
-        [f"results/{CONFIG['dataset']}/{name}.csv" for name in ("evidence", "outcomes")],
+        [f"results/{CONFIG['dataset']}/{name}.csv" for name in ("evidence", "outcomes", "removal")],
         [
             f"results/{CONFIG['dataset']}/figures/{chart}.{suffix}"
             for chart in EVIDENCE_CHARTS

@@ -62,6 +62,8 @@ CHARTS = {
 EVIDENCE_CHARTS = {
     "evidence": (["evidence"], interval_spec, "localisation and faithfulness"),
     "effects": (["evidence"], interval_spec, "effects of regions"),
+    "outcomes": (["outcomes"], interval_spec, "four outcomes"),
+    "removal": (["removal"], pair_spec, "similarity under removal"),
 }
 
 

@@ -1,5 +1,6 @@
 """Average the evidence of every contender, with intervals, and count its outcomes."""
 
+from clip_grounding.evidence.curves import REMOVAL_CURVES, average_removal
 from clip_grounding.evidence.summary import EVIDENCE, OUTCOME_SHARES, summarize_evidence
 from clip_grounding.files import replacing
 from clip_grounding.tables import read_evaluations, read_table
@@ -26,7 +27,12 @@ evidence, shares = summarize_evidence(
     **spec["bootstrap"],
     seed=spec["seed"],
 )
-for name, table, schema in (("evidence", evidence, EVIDENCE), ("outcomes", shares, OUTCOME_SHARES)):
+curves = average_removal(read("removal", "removals"), **spec["bootstrap"], seed=spec["seed"])
+for name, table, schema in (
+    ("evidence", evidence, EVIDENCE),
+    ("outcomes", shares, OUTCOME_SHARES),
+    ("removal_curves", curves, REMOVAL_CURVES),
+):
     with replacing(outputs[f"{name}_csv"]) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")
     job.write_table(outputs[name], table, schema)

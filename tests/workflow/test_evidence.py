@@ -38,7 +38,7 @@ def test_a_run_does_not_measure_evidence_unless_asked(finished):
     planned = finished.planned("evidence")
     assert planned["measure_effects"] == planned["measure_similarities"] == 6
     assert planned["measure_removal"] == 12  # maps and random ones
-    assert planned["score_evidence"] == 15  # and the centre, of images
+    assert planned["score_evidence"] == 21  # constant ones, and the centre, of images
 
 
 def test_all_of_it_is_of_the_drawn_images(measured):
@@ -80,8 +80,29 @@ def test_the_summary_agrees_with_the_tables(measured):
     np.testing.assert_allclose(parquet["mean"], evidence["mean"], atol=1e-6)
 
 
+def test_the_removal_curves_are_means_of_what_was_measured(measured):
+    curves = pd.read_csv(measured / "results/tiny/removal.csv")
+    for attribution, prompt in (("gradient-attention", "unimodal"), ("random", "none")):
+        table = table_of(measured, "removal", attribution)
+        table = table[(table["prompt"] == prompt) & table["excluded"].isna()]
+        own = curves[(curves["attribution"] == attribution) & (curves["prompt"] == prompt)]
+        assert (own["n_phrases"] == len(table)).all()
+        for order in ("morf", "lerf"):
+            curve = own[own["order"] == order].sort_values("removed")
+            expected = [table["similarity"].mean(), *np.stack(table[order]).mean(axis=0)]
+            np.testing.assert_allclose(curve["mean"], expected, atol=1e-4)
+            assert (curve["ci_low"] <= curve["mean"]).all()
+
+
+def test_constant_maps_are_degenerate_and_score_zero(measured):
+    table = table_of(measured, "faithfulness", "constant")
+    assert table["degenerate"].all()
+    assert (table["faithfulness"] == 0).all()
+    assert (table_of(measured, "outcomes", "constant")["localisation"].dropna() == 0.5).all()
+
+
 def test_the_charts_are_pictures(measured):
-    for name in ("evidence", "effects"):
+    for name in ("evidence", "effects", "outcomes", "removal"):
         with Image.open(measured / f"results/tiny/figures/{name}.png") as picture:
             assert min(picture.size) > 300
 

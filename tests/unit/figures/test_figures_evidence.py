@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from charts import DIRECTIONS, TEN, boxes_of
 
+from clip_grounding.evidence.outcomes import OUTCOME_NAMES
 from clip_grounding.figures.effects import MEASURES, draw_effects
 from clip_grounding.figures.evidence import MOST_NAMED, draw_evidence, place_points
+from clip_grounding.figures.outcomes import MOST_ROWS, draw_outcomes, matched_shares
+from clip_grounding.figures.removal import draw_removal
 from clip_grounding.figures.style import PAGE_HEIGHT, PAGE_WIDTH
 from clip_grounding.vocabulary import PROMPTS
 
@@ -33,6 +36,19 @@ def evidence_of(models, attributions=("how",), directions=DIRECTIONS):
     return table.assign(mean=mean, ci_low=mean - 0.02, ci_high=mean + 0.03)
 
 
+def assert_apart(figure):
+    """No text leaves the figure or overlaps another."""
+    boxes = boxes_of(figure)
+    for i, (text, box) in enumerate(boxes):
+        assert min(box.x0, box.y0) >= 0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert box.y1 <= figure.bbox.y1, text
+        for other, beside in boxes[i + 1 :]:
+            apart_x = min(box.x1, beside.x1) - max(box.x0, beside.x0)
+            apart_y = min(box.y1, beside.y1) - max(box.y0, beside.y0)
+            assert apart_x <= 0.5 or apart_y <= 0.5, (text, other)
+
+
 @pytest.mark.parametrize(
     ("models", "attributions", "directions"),
     [
@@ -46,15 +62,7 @@ def test_no_text_overlaps_and_ten_models_fit_a_page(models, attributions, direct
     table = evidence_of(models, attributions, directions)
     for draw in (draw_evidence, draw_effects):
         figure = draw(table, 0.95)
-        boxes = boxes_of(figure)
-        for i, (text, box) in enumerate(boxes):
-            assert min(box.x0, box.y0) >= 0, text
-            assert box.x1 <= figure.bbox.x1, text
-            assert box.y1 <= figure.bbox.y1, text
-            for other, beside in boxes[i + 1 :]:
-                apart_x = min(box.x1, beside.x1) - max(box.x0, beside.x0)
-                apart_y = min(box.y1, beside.y1) - max(box.y0, beside.y0)
-                assert apart_x <= 0.5 or apart_y <= 0.5, (text, other)
+        assert_apart(figure)
         width, height = figure.get_size_inches()
         assert width <= PAGE_WIDTH
         assert height <= PAGE_HEIGHT
@@ -93,3 +101,56 @@ def test_every_dot_of_the_effects_is_a_mean_of_the_table():
     ]
     expected = table.loc[table["metric"].isin(MEASURES), "mean"]
     np.testing.assert_allclose(sorted(drawn), sorted(expected))
+
+
+def outcomes_of(pairs, directions=DIRECTIONS):
+    generator = np.random.default_rng(1)
+    rows = []
+    for direction, (model, attribution) in product(directions, pairs):
+        prompt = "none" if attribution == "random" else "matched"
+        shares = generator.dirichlet(np.ones(4))
+        for outcome, mean in zip(OUTCOME_NAMES.values(), shares, strict=True):
+            rows.append((direction, model, attribution, prompt, outcome, mean))
+    names = ["direction", "model", "attribution", "prompt", "outcome", "mean"]
+    table = pd.DataFrame(rows, columns=names).assign(slice="all", n_phrases=90, n_images=30)
+    return table.assign(ci_low=0.9 * table["mean"], ci_high=1.1 * table["mean"])
+
+
+@pytest.mark.parametrize("count", [1, 12, 200])
+def test_outcomes_stack_to_one_and_fit_a_page(count):
+    table = outcomes_of([("b32", "random"), *(("b32", f"method-{n}") for n in range(count))])
+    figure = draw_outcomes(table, 0.95)
+    drawn = min(count + 1, MOST_ROWS)
+    for axes in figure.axes:
+        assert len(axes.patches) == 4 * drawn
+        ends = [bar.get_x() + bar.get_width() for bar in axes.patches[3::4]]
+        np.testing.assert_allclose(ends, 1)
+    assert figure.get_size_inches()[1] <= PAGE_HEIGHT
+    notes = " ".join(text.get_text() for text in figure.texts)
+    assert (f"drawn: {drawn} of {count + 1}" in notes) == (count + 1 > MOST_ROWS)
+    assert_apart(figure)
+
+
+def test_those_with_most_grounded_phrases_stand_first():
+    rows = matched_shares(outcomes_of([("b32", f"m{n}") for n in range(5)]))
+    grounded = rows[rows["outcome"] == "grounded"].groupby("attribution", sort=False)["mean"].mean()
+    assert grounded.is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("directions", [DIRECTIONS, DIRECTIONS[1:]])
+def test_removal_curves_are_those_of_the_table(directions):
+    generator = np.random.default_rng(2)
+    contenders = [("how", prompt) for prompt in PROMPTS] + [("random", "none"), ("other", "none")]
+    rows = [
+        (direction, "b32", *contender, order, removed, generator.uniform(10, 30))
+        for direction, contender, order in product(directions, contenders, ["morf", "lerf"])
+        for removed in np.arange(10) / 10
+    ]
+    names = ["direction", "model", "attribution", "prompt", "order", "removed", "mean"]
+    table = pd.DataFrame(rows, columns=names)
+    table = table.assign(ci_low=table["mean"] - 1, ci_high=table["mean"] + 1)
+    figure = draw_removal(table, "b32", "how", 0.95)
+    lines = [line.get_ydata() for axes in figure.axes for line in axes.lines]
+    expected = table[table["attribution"] != "other"]["mean"]
+    np.testing.assert_allclose(sorted(np.concatenate(lines)), sorted(expected))
+    assert_apart(figure)

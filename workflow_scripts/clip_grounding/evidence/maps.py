@@ -10,7 +10,11 @@ from clip_grounding.scoring.images import join_maps
 WITHIN = {"text_to_image": "image_id", "image_to_text": "narrative"}
 """What identifies the items of a direction."""
 
-CONTROLS = {"random": ("text_to_image", "image_to_text"), "center": ("text_to_image",)}
+CONTROLS = {
+    "random": ("text_to_image", "image_to_text"),
+    "center": ("text_to_image",),
+    "constant": ("text_to_image", "image_to_text"),
+}
 """Maps that know nothing, with the directions that they are there for."""
 
 FEWEST_UNITS = 3

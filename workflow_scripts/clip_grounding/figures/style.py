@@ -69,6 +69,14 @@ COUNTS = "#DDDDDD"
 PHRASE = "#882255"
 """Underline of the phrase in a caption: no contender's colour."""
 
+OUTCOMES = {
+    "grounded": "#44B892",
+    "missed": "#F0C05A",
+    "flattered": "#D998BB",
+    "neither": "#DDDDDD",
+}
+"""Fill per outcome of a phrase: Okabe and Ito's hues, light enough for ink on top."""
+
 WORD_SHADES = ("#FFFFFF", "#E69F00")
 """Of a word without relevance and of the caption's most relevant one."""
 

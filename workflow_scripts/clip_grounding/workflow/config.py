@@ -35,6 +35,7 @@ _OF_CONTENDERS = {
     "baseline": "in the tables it is the model of every baseline",
     **dict.fromkeys(("matched", "mismatched", "unimodal"), "it is the name of a prompt"),
     **dict.fromkeys(BASELINES, "it is the name of a baseline"),
+    "constant": "it is the name of a map of the evidence that knows nothing",
 }
 _TAKEN = {
     "datasets": {
