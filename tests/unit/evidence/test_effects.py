@@ -19,6 +19,7 @@ from clip_grounding.evidence.effects import (
 )
 from clip_grounding.evidence.patches import choose_patches, content_rectangle, region_shares
 from clip_grounding.evidence.sets import unpack_sets
+from clip_grounding.geometry import WHOLE
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring.draws import choose_partners
 from clip_grounding.tables import write_table
@@ -46,9 +47,9 @@ def region_of(small, phrase, grid=GRID):
     """A phrase's patches on the whole grid."""
     row = small.masks.set_index(["image_id", "mask"]).loc[(phrase.image_id, phrase.mask)]
     region = decode_region(*row[["height", "width", "counts"]], "a mask")
-    rectangle = content_rectangle(*region.shape, grid)
+    rectangle = content_rectangle(*region.shape, grid, WHOLE)
     patches = np.zeros(grid, bool)
-    rectangle.crop(patches)[:] = choose_patches(rectangle.crop(region_shares(region, grid)))
+    rectangle.crop(patches)[:] = choose_patches(rectangle.crop(region_shares(region, grid, WHOLE)))
     return patches
 
 
