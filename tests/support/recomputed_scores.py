@@ -7,6 +7,7 @@ import html
 import re
 import unicodedata
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 
 import ftfy
@@ -19,6 +20,7 @@ from sklearn.metrics import average_precision_score
 from slow_scores import best_iou, resized
 
 SIZE, MOST_WORDS = 224, 70
+WHOLE = (1, 1, False)  # the view of what sees all of an image
 PADDING_CLASSES = {"pixels": 0, "cells": 1, "partner": 2}  # what is drawn: the seed's last number
 CHANCE_NAMES = ("chance", "area")  # of the metric that is the share of values inside
 
@@ -66,23 +68,38 @@ def strict_scores(values, inside):
     }
 
 
-def enlarged(grid, shape):
-    """Bilinear map in whole numbers of 1 / (2 n) as weights, divided once: equal pixels stay equal.
+def seen_from(size, shorter, view):
+    """Edges of what patches see of a side of a padded square, in its pixels as fractions."""
+    model_size, covered, crops = view
+    resized = model_size * size // shorter if crops else model_size
+    first = (resized - model_size) // 2
+    return Fraction(first * size, resized), Fraction((first + covered) * size, resized)
+
+
+def enlarged(grid, shape, view=WHOLE):
+    """Bilinear map with whole numbers as weights, divided once: equal pixels stay equal.
 
     torch's double precision rounds what lies halfway between two of float32 one way at one
     side of a symmetric map and the other way at the other.
     """
-    across = []
+    across, wholes = [], []
     for length, size in zip(grid.shape, shape, strict=True):
-        places = np.clip((2 * np.arange(size) + 1) * length - size, 0, 2 * size * (length - 1))
-        low = np.minimum(places // (2 * size), max(length - 2, 0))
+        start, end = seen_from(size, min(shape), view)
+        # The first pixel's centre in cells, from the first cell's; from pixel to pixel a step.
+        step = length / (end - start)
+        first = (Fraction(1, 2) - start) * step - Fraction(1, 2)
+        whole = np.lcm(first.denominator, step.denominator)
+        places = np.arange(size) * int(step * whole) + int(first * whole)
+        places = np.clip(places, 0, whole * (length - 1))
+        low = np.minimum(places // whole, max(length - 2, 0))
         weights = np.zeros((size, length))
-        weights[np.arange(size), low] = 2 * size - (places - 2 * size * low)
+        weights[np.arange(size), low] = whole - (places - whole * low)
         if length > 1:
-            weights[np.arange(size), low + 1] = places - 2 * size * low
+            weights[np.arange(size), low + 1] = places - whole * low
         across.append(weights)
+        wholes.append(whole)
     total = across[0] @ grid.astype(np.float64) @ across[1].T
-    return (total / (4 * shape[0] * shape[1])).astype(np.float32)
+    return (total / (wholes[0] * wholes[1])).astype(np.float32)
 
 
 def poster_truth(region):
@@ -101,11 +118,11 @@ def poster_foreground(grid):
     return above_otsu((up - up.min()) / span)[0], False
 
 
-def score_image(grid, region, void, foreground=None):
+def score_image(grid, region, void, foreground=None, view=WHOLE):
     """All scores of a text-to-image map; `foreground` is the poster's where it is drawn."""
     height, width = region.shape
     rows, columns = padding(region.shape)
-    square = enlarged(grid, (height + 2 * rows, width + 2 * columns))
+    square = enlarged(grid, (height + 2 * rows, width + 2 * columns), view)
     native = square[rows : rows + height, columns : columns + width]
     own, flat = poster_foreground(grid)
     return strict_scores(native[~void], region[~void]) | {
@@ -227,13 +244,15 @@ class Recomputation:
     """Recomputes rows of a table of scores from the tables of a run.
 
     `tables` has ``phrases``, ``narratives`` and ``masks``; `relevance` one table per
-    (model, attribution, direction); `tokenizers` one stock tokenizer and context length per model.
+    (model, attribution, direction); `tokenizers` one stock tokenizer and context length per model;
+    `views` per model the pixels of its input's side, those of them that patches cover, and whether
+    its preprocessing crops.
     `first_model` is the one whose tokens and grid the baselines have.
     """
 
-    def __init__(self, phrases, narratives, masks, relevance, tokenizers, first_model, seed):
+    def __init__(self, phrases, narratives, masks, relevance, tokenizers, views, first_model, seed):
         self.phrases, self.narratives = phrases, narratives
-        self.seed, self.first_model = seed, first_model
+        self.seed, self.first_model, self.views = seed, first_model, views
         self.texts = dict(zip(narratives["narrative"], narratives["text"], strict=True))
         self.masks = masks.set_index(["image_id", "mask"])
         self.rows = phrases.set_index(["narrative", "phrase"], drop=False)
@@ -281,7 +300,8 @@ class Recomputation:
         void, foreground = self.region(row.image_id, -1), None
         if record is not None:
             shape = record["grid_height"], record["grid_width"]
-            scores = score_image(np.reshape(record["relevance"], shape), region, void)
+            grid, view = np.reshape(record["relevance"], shape), self.views[row.model]
+            scores = score_image(grid, region, void, view=view)
             if not self.words[row.model](phrase.utterance):
                 scores = {name: scores[name] for name in ("poster_iou", "degenerate")}
                 scores["strict_excluded"] = "no_tokens"

@@ -39,9 +39,10 @@ class SumTower:
 
 
 class BlankPreprocessor:
-    """Shows a model nothing of an image; its patches cover all of it."""
+    """Shows a model nothing of an image, whatever its patches cover."""
 
-    view = WHOLE
+    def __init__(self, view):
+        self.view = view
 
     def __call__(self, image):
         return np.zeros((3, 1, 1), np.float32)
@@ -50,10 +51,10 @@ class BlankPreprocessor:
 class SumExplainer(Explainer):
     """`weights_of` gives a text's weights at the patches, float (rows, columns)."""
 
-    def __init__(self, grid, weights_of, batch_size=4):
+    def __init__(self, grid, weights_of, batch_size=4, view=WHOLE):
         tower = SumTower(grid[0] * grid[1])
         clip = SimpleNamespace(image=tower, grid=grid, device=torch.device("cpu"))
-        super().__init__(clip, None, BlankPreprocessor(), None, MemoryFit(batch_size))
+        super().__init__(clip, None, BlankPreprocessor(view), None, MemoryFit(batch_size))
         object.__setattr__(self, "weights_of", weights_of)
 
     def embed_texts(self, texts):

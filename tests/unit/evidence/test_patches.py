@@ -70,7 +70,7 @@ def test_a_region_of_the_whole_image_has_all_of_its_patches(height, width):
     seed=st.integers(0, 9),
 )
 def test_patches_cover_what_the_preprocessing_leaves_for_them(height, width, n, view, seed):
-    """The square resized by repeating pixels, cropped at its centre and cut after the last patch."""
+    """The square resized by repeating pixels, cropped at its centre, cut after the last patch."""
     region = np.random.default_rng(seed).random((height, width)) < 0.5
     squares = [pad_to_square(part) for part in (region, np.ones_like(region))]
     sides = squares[0].shape

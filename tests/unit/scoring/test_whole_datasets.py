@@ -16,6 +16,7 @@ from transformers import AutoTokenizer
 
 from clip_grounding.datasets.index import index_phrases
 from clip_grounding.datasets.masks import rasterize_masks
+from clip_grounding.geometry import WHOLE, View
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.scoring.captions import score_baseline_image_to_text, score_image_to_text
 from clip_grounding.scoring.images import (
@@ -31,8 +32,20 @@ PROMPTS = ("matched", "unimodal")
 PIECES = ["a red star", "A  red star.", "the star", "caf\u0301e", "&amp; it’s", "\x07 b\x07", "   "]
 PIECES += ["", "<|endoftext|>", "車 😀", "red red star", "of", "itâ€™s", "a star " * 15]
 PIECES += ["of " * 40 + "all"]
-SIZES = [(1, 1), (1, 2), (2, 1), (1, 20), (7, 5), (31, 32), (224, 224), (60, 131), (1000, 20)]
+SIZES = [
+    (1, 1),
+    (1, 2),
+    (2, 1),
+    (1, 20),
+    (7, 5),
+    (31, 32),
+    (101, 100),
+    (224, 224),
+    (60, 131),
+    (1000, 20),
+]
 SIZES += [(20, 1000), (3, 700)]
+VIEWS = [View(224, 224, crops=True), View(384, 378, crops=False), View(32, 28, crops=True), WHOLE]
 KINDS = [
     "uniform",
     "heavy tails",
@@ -141,6 +154,7 @@ datasets = st.fixed_dictionaries(
         "captions": st.lists(st.lists(texts, min_size=1, max_size=5), min_size=1, max_size=3),
         "kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
         "grid": st.tuples(st.integers(1, 8), st.integers(1, 8)),
+        "view": st.sampled_from(VIEWS),
     }
 )
 
@@ -218,7 +232,9 @@ def test_every_column_of_a_dataset_is_that_of_the_recomputation(
     relevance = draw_relevance(dataset, narratives, phrases, tokenizer)
     grid = dataset["grid"]
     image = exclude_wordless(
-        score_text_to_image(relevance["text_to_image"], phrases, masks, SEED), phrases, tokenizer
+        score_text_to_image(relevance["text_to_image"], phrases, masks, SEED, dataset["view"]),
+        phrases,
+        tokenizer,
     )
     caption = score_image_to_text(
         relevance["image_to_text"], phrases, narratives, masks, tokenizer, SEED
@@ -244,6 +260,7 @@ def test_every_column_of_a_dataset_is_that_of_the_recomputation(
         masks,
         {(MODEL, METHOD, direction): table for direction, table in relevance.items()},
         {MODEL: (stock, CONTEXT - 2)},
+        {MODEL: dataset["view"]},
         MODEL,
         SEED,
     )
