@@ -11,7 +11,7 @@ from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import SELECTED_BY, choose_items
-from clip_grounding.tables import read_evaluations, read_table
+from clip_grounding.tables import read_evaluations, read_table, read_views
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -34,7 +34,8 @@ masks = pd.concat(read_table(path, filters=own) for path in files.masks)
 index = build_index(items, scores, phrases, narratives) | describe_look() | facts
 index["workflow"] = __version__
 with open_images(files.images, spec["split"]) as images:
-    packed = pack_items(items, phrases, relevance, read_partners(scores))
+    views = read_views(files.relevance, spec["evaluations"], spec["shards"])
+    packed = pack_items(items, phrases, relevance, read_partners(scores), views)
     gathered = gather_images(items, packed, narratives, masks, images.image)
     write_page(Path(snakemake.output.page), Path(snakemake.output.index).parent, index, gathered)
 job.finish()

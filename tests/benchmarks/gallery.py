@@ -18,6 +18,8 @@ sys.path[:0] = [str(TESTS), str(TESTS / "support"), str(TESTS.parent / "workflow
 
 from galleries import CAPTION, write_gallery  # noqa: E402 (needs the path)
 
+from clip_grounding.geometry import WHOLE  # noqa: E402
+
 HEIGHT, WIDTH = 480, 640
 PHOTOGRAPHS = ("astronaut", "coffee", "chelsea", "rocket", "grass", "brick")
 MODELS = ("openai-vit-b32", "openai-vit-b16", "openai-vit-l14")
@@ -49,7 +51,7 @@ def main(folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    write_gallery(folder, captions, MODELS, 2000, read_image, (HEIGHT, WIDTH))
+    write_gallery(folder, captions, dict.fromkeys(MODELS, WHOLE), 2000, read_image, (HEIGHT, WIDTH))
     taken = time.perf_counter() - start
     files = [path for path in folder.rglob("*") if path.is_file()]
     weight = sum(path.stat().st_size for path in files)

@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from clip_grounding.figures.overlays import overlay
 from clip_grounding.gallery.maps import pack_patches, pack_tokens
-from clip_grounding.geometry import upsample_to_image
+from clip_grounding.geometry import WHOLE, View, upsample_to_image
 
 pytestmark = pytest.mark.browser
 
@@ -38,36 +38,48 @@ def rescaled(values):
     return (values - values.min()) / (span if span > 0 else 1)
 
 
+def shown_map(browser, relevance, size, shown=None, view=WHOLE):
+    """A map as the page lays it on an image that is shown `shown` pixels large."""
+    levels = browser.execute_script(
+        "const [packed, pair, size, shown] = arguments;"
+        "return [...Gallery.upsample(Gallery.unpackLevels(packed), pair, size, shown)]",
+        pack_patches(relevance.ravel()),
+        {"grid": relevance.shape, "view": view},
+        size,
+        shown or size,
+    )
+    return np.reshape(levels, shown or size)
+
+
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("size", SIZES)
 def test_a_map_lies_on_the_image_as_it_was_scored(browser, size, grid):
     relevance = np.random.default_rng(1).random(grid, dtype=np.float32)
-    shown = browser.execute_script(
-        "const [packed, grid, h, w] = arguments;"
-        "return [...Gallery.upsample(Gallery.unpackLevels(packed), grid, h, w, h, w)]",
-        *(pack_patches(relevance.ravel()), grid, *size),
-    )
     expected = rescaled(upsample_to_image(relevance, *size))
-    assert np.abs(np.reshape(shown, size) - expected).max() < 1e-3
+    assert np.abs(shown_map(browser, relevance, size) - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("size", [(101, 100), (100, 101), (3, 2), (40, 41), (384, 384), (64, 40)])
+@pytest.mark.parametrize(
+    "view", [View(224, 224, crops=True), View(384, 378, crops=False), View(32, 28, crops=True)]
+)
+def test_a_map_lies_on_what_the_model_saw(browser, size, view):
+    """Of 101 x 100 pixels the crop cuts a rim; 27 patches of 14 cover 378 of 384 pixels."""
+    relevance = np.random.default_rng(1).random((27, 27), dtype=np.float32)
+    expected = rescaled(upsample_to_image(relevance, *size, view))
+    assert np.abs(shown_map(browser, relevance, size, view=view) - expected).max() < 1e-3
 
 
 def test_a_flat_map_is_flat(browser):
-    shown = browser.execute_script(
-        "return [...Gallery.upsample(Gallery.unpackLevels(arguments[0]), [2, 2], 5, 7, 5, 7)]",
-        pack_patches(np.full(4, 0.3, np.float32)),
-    )
-    assert shown == [0] * 35
+    assert not shown_map(browser, np.full((2, 2), 0.3, np.float32), (5, 7)).any()
 
 
 def test_a_larger_picture_shows_the_same_map(browser):
     """Twice the pixels: the mean of each two by two is the map at the image's size."""
     height, width = 40, 64
     relevance = np.random.default_rng(1).random((7, 7), dtype=np.float32)
-    shown = browser.execute_script(
-        "return [...Gallery.upsample(Gallery.unpackLevels(arguments[0]), [7, 7], 40, 64, 80, 128)]",
-        pack_patches(relevance.ravel()),
-    )
-    halved = np.reshape(shown, (height, 2, width, 2)).mean(axis=(1, 3))
+    shown = shown_map(browser, relevance, (height, width), (2 * height, 2 * width))
+    halved = shown.reshape(height, 2, width, 2).mean(axis=(1, 3))
     expected = rescaled(upsample_to_image(relevance, height, width))
     assert np.abs(rescaled(halved) - expected).max() < 0.01
 
@@ -114,7 +126,7 @@ def test_an_overlay_has_the_colours_of_the_figures(browser):
            bitmap.decode().then(() => {
              const canvas = document.createElement('canvas');
              const data = {image: {bitmap, height: 40, width: 64}, outline: []};
-             Gallery.drawOverlay(canvas, data, [7, 7], packed);
+             Gallery.drawOverlay(canvas, data, {grid: [7, 7], view: [1, 1, false]}, packed);
              done([...canvas.getContext('2d').getImageData(0, 0, 64, 40).data]);
            })""",
         *(b64encode(encoded.getvalue()).decode(), pack_patches(relevance.ravel())),

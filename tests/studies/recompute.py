@@ -43,6 +43,19 @@ def load_tokenizer(folder):
     return tokenizer, config.text_config.max_position_embeddings - n_specials
 
 
+def load_view(folder):
+    """Pixels of a side of the model's input, those that patches cover, and whether it is a crop."""
+    from transformers import AutoConfig, CLIPImageProcessorPil
+
+    config = AutoConfig.from_pretrained(folder)
+    size, patch = config.vision_config.image_size, config.vision_config.patch_size
+    crops = False
+    if config.model_type == "clip":
+        process = CLIPImageProcessorPil.from_pretrained(folder)
+        crops = process.do_center_crop and dict(process.size).get("shortest_edge") is not None
+    return size, size // patch * patch, crops
+
+
 def check_masks(data, run, generator, n_images):
     """Pixels in which masks differ from those of the panoptic archive's PNGs."""
     outer = zipfile.ZipFile(data / "panoptic.zip")
@@ -143,6 +156,7 @@ def main():
         read((results / "masks").glob("*.parquet")),
         {own: read(files) for own, files in paths.items()},
         {name: load_tokenizer(folder) for name, folder in folders.items()},
+        {name: load_view(folder) for name, folder in folders.items()},
         next(iter(folders)),
         arguments.seed,
     )

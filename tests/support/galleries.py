@@ -12,6 +12,7 @@ from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.page import write_page
 from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import choose_items
+from clip_grounding.geometry import WHOLE
 from clip_grounding.scoring.images import METRICS
 
 DIRECTIONS = ["text_to_image", "image_to_text"]
@@ -70,15 +71,17 @@ def invented_tables(captions: list[str], models: list[str], size=SIZE) -> dict:
 
 
 def write_gallery(
-    folder: Path, captions: list[str], models=("first",), items=1000, read_image=None, size=SIZE
+    folder: Path, captions: list[str], models=None, items=1000, read_image=None, size=SIZE
 ) -> Path:
-    """Write the gallery of invented tables; gives its page."""
+    """Write the gallery of invented tables; gives its page. `models` are views by name."""
+    models = models or {"first": WHOLE}
     tables = invented_tables(captions, list(models), size)
     facts = [tables[name] for name in ("scores", "phrases", "narratives")]
     chosen = choose_items(*facts, DIRECTIONS, items, "stratified", 0)
     about = {"dataset": "invented", "strategy": "stratified", "seed": 0, "workflow": "0"}
     index = build_index(chosen, *facts) | describe_look() | about
-    packed = pack_items(chosen, tables["phrases"], tables["relevance"], read_partners(facts[0]))
+    partners = read_partners(facts[0])
+    packed = pack_items(chosen, tables["phrases"], tables["relevance"], partners, models)
     read_image = read_image or invented_image
     images = gather_images(chosen, packed, tables["narratives"], tables["masks"], read_image)
     write_page(folder / "index.html", folder / "files", index, images)

@@ -239,9 +239,10 @@ def byte_pairs(texts, start, end):
         ]
     )
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    # Like the published ones it knows every byte, at the end of a word too.
+    # Like the published ones it knows every byte, at the end of a word too: 85, which by itself is
+    # a space, as the last of U+0205.
     draft.train_from_iterator(
-        [*texts, " ".join(map(chr, range(33, 256)))],
+        [*texts, " ".join(map(chr, [*range(33, 256), 0x205]))],
         trainers.BpeTrainer(
             vocab_size=1000,
             initial_alphabet=alphabet,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clip_grounding.geometry import WHOLE
 from clip_grounding.relevance.batches import MemoryFit
 from clip_grounding.relevance.job import Explainer
 
@@ -37,14 +38,23 @@ class SumTower:
         return hidden.sum(1)
 
 
+class BlankPreprocessor:
+    """Shows a model nothing of an image, whatever its patches cover."""
+
+    def __init__(self, view):
+        self.view = view
+
+    def __call__(self, image):
+        return np.zeros((3, 1, 1), np.float32)
+
+
 class SumExplainer(Explainer):
     """`weights_of` gives a text's weights at the patches, float (rows, columns)."""
 
-    def __init__(self, grid, weights_of, batch_size=4):
+    def __init__(self, grid, weights_of, batch_size=4, view=WHOLE):
         tower = SumTower(grid[0] * grid[1])
         clip = SimpleNamespace(image=tower, grid=grid, device=torch.device("cpu"))
-        pixels = np.zeros((3, 1, 1), np.float32)
-        super().__init__(clip, None, lambda image: pixels, None, MemoryFit(batch_size))
+        super().__init__(clip, None, BlankPreprocessor(view), None, MemoryFit(batch_size))
         object.__setattr__(self, "weights_of", weights_of)
 
     def embed_texts(self, texts):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from clip_grounding import __version__
 from clip_grounding.errors import InputError
 from clip_grounding.files import replacing
+from clip_grounding.geometry import View
 
 KEYS = [("narrative", pa.int32()), ("phrase", pa.int32()), ("image_id", pa.int64())]
 
@@ -240,6 +241,12 @@ def read_evaluations(
             tuple(evaluation),
             pd.concat([read_table(path, filters=filters) for path in own], ignore_index=True),
         )
+
+
+def read_views(paths: list[str], evaluations: list[list[str]], n_shards: int) -> dict[str, View]:
+    """Read what each model sees of an image; arguments as for `read_evaluations`."""
+    firsts = zip(evaluations, paths[::n_shards], strict=True)
+    return {model: View(*read_provenance(path)["view"]) for (model, *_), path in firsts}
 
 
 def read_provenance(path: str | Path) -> dict:

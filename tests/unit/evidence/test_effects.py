@@ -1,11 +1,14 @@
 """Region effects on models whose answer is known, on small real ones, and in slow arithmetic."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pycocotools import mask as coco_mask
 from toy_model import SumExplainer, blank_image
 
 from clip_grounding.evidence.columns import EFFECTS
@@ -19,6 +22,7 @@ from clip_grounding.evidence.effects import (
 )
 from clip_grounding.evidence.patches import choose_patches, content_rectangle, region_shares
 from clip_grounding.evidence.sets import unpack_sets
+from clip_grounding.geometry import WHOLE, View
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring.draws import choose_partners
 from clip_grounding.tables import write_table
@@ -27,15 +31,15 @@ GRID = (8, 8)
 KEYS = ["narrative", "phrase", "prompt"]
 
 
-def toy_effects(small, weights_of, grid=GRID, phrases=None, **settings):
-    explainer = SumExplainer(grid, weights_of)
+def toy_effects(small, weights_of, grid=GRID, phrases=None, masks=None, view=WHOLE, **settings):
+    explainer = SumExplainer(grid, weights_of, view=view)
     phrases = small.phrases if phrases is None else phrases
     frames = measure_effects(
         "text_to_image",
         explainer,
         small.narratives,
         phrases,
-        small.masks,
+        small.masks if masks is None else masks,
         blank_image(small.narratives),
         **{"seed": 0, **settings},
     )
@@ -46,9 +50,9 @@ def region_of(small, phrase, grid=GRID):
     """A phrase's patches on the whole grid."""
     row = small.masks.set_index(["image_id", "mask"]).loc[(phrase.image_id, phrase.mask)]
     region = decode_region(*row[["height", "width", "counts"]], "a mask")
-    rectangle = content_rectangle(*region.shape, grid)
+    rectangle = content_rectangle(*region.shape, grid, WHOLE)
     patches = np.zeros(grid, bool)
-    rectangle.crop(patches)[:] = choose_patches(rectangle.crop(region_shares(region, grid)))
+    rectangle.crop(patches)[:] = choose_patches(rectangle.crop(region_shares(region, grid, WHOLE)))
     return patches
 
 
@@ -140,6 +144,24 @@ def test_regions_that_cover_the_image_are_left_out_with_the_reason(small):
     assert set(effects["excluded"]) == {"covers_image"}
     assert effects[["drop", "necessity", "sufficiency", "p_value"]].isna().all(axis=None)
     assert effects["similarity"].notna().all()
+
+
+def test_regions_that_no_patch_shows_are_left_out_with_the_reason(small):
+    """Seven of eight pixels are seen along each side; the regions lie in the eighth."""
+    rim = np.zeros((8, 8), np.uint8, order="F")
+    rim[:, 7] = 1
+    counts = coco_mask.encode(rim)["counts"]
+    narratives, masks = (own.assign(height=8, width=8) for own in (small.narratives, small.masks))
+    small = SimpleNamespace(narratives=narratives, phrases=small.phrases)
+    for view, reasons in [(View(8, 7, crops=False), {"no_patches"}), (WHOLE, {None})]:
+        effects, _ = toy_effects(
+            small,
+            lambda text: np.ones((7, 7)),
+            (7, 7),
+            masks=masks.assign(counts=counts),
+            view=view,
+        )
+        assert set(effects["excluded"]) == reasons
 
 
 def test_regions_without_enough_other_places_are_left_out_with_the_reason(small):

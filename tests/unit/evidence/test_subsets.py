@@ -72,7 +72,8 @@ def test_similarities_are_those_of_masked_passes(small, make_explainer, directio
         subsets = unpack_sets(row.subsets, max(row.units) + 1)
         if direction == "text_to_image":
             inside = np.zeros(clip.grid, bool)
-            content_rectangle(*image.shape[:2], clip.grid).crop(inside)[:] = True
+            rectangle = content_rectangle(*image.shape[:2], clip.grid, explainer.preprocess.view)
+            rectangle.crop(inside)[:] = True
             np.testing.assert_array_equal(row.units >= 0, inside.ravel())
         for kept, similarity in [
             (np.ones_like(subsets[0]), row.similarity),

@@ -2,6 +2,8 @@ import json
 from base64 import b64decode
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from galleries import CAPTION, DIRECTIONS, invented_tables, write_gallery
 from PIL import Image
@@ -12,7 +14,11 @@ from clip_grounding.gallery.maps import pack_maps, pack_patches
 from clip_grounding.gallery.page import ASSETS
 from clip_grounding.gallery.pictures import LONGEST_SIDE, encode_picture
 from clip_grounding.gallery.selection import choose_items
+from clip_grounding.geometry import WHOLE, View
 from clip_grounding.scoring.images import METRICS, join_maps
+from clip_grounding.tables import read_views, write_table
+
+SCHEMA = pa.schema([("a", pa.int64())])
 
 
 def read_data(path):
@@ -39,8 +45,30 @@ def test_a_phrase_without_a_partner_has_two_maps(small):
     relevance = small.relevance("text_to_image")
     table = relevance.set_index(["narrative", "phrase", "prompt"]).sort_index()
     key = tuple(small.phrases[["narrative", "phrase"]].iloc[0])
-    packed = pack_maps(table, "text_to_image", key, None)
+    packed = pack_maps(table, "text_to_image", key, None, WHOLE)
     assert list(packed["maps"]) == ["matched", "unimodal"]
+
+
+def test_every_map_says_what_its_model_sees(tmp_path):
+    views = {"first": View(224, 224, crops=True), "second": View(384, 378, crops=False)}
+    write_gallery(tmp_path, [CAPTION], views)
+    (_, [image]) = read_data(tmp_path / "files/images-000.js")
+    pairs = [pair for item in image["items"].values() for pair in item["pairs"] if "grid" in pair]
+    assert {(pair["model"], *pair["view"]) for pair in pairs} == {
+        ("first", 224, 224, True),
+        ("second", 384, 378, False),
+    }
+
+
+def test_a_models_view_is_that_of_its_relevance_tables(tmp_path):
+    views = {"first": View(224, 224, crops=True), "second": View(384, 378, crops=False)}
+    paths = []
+    for model, view in views.items():
+        for shard in range(2):
+            paths.append(tmp_path / f"{model}-{shard}.parquet")
+            write_table(paths[-1], pd.DataFrame({"a": [1]}), SCHEMA, {"view": view})
+    evaluations = [[model, "rollout", "text_to_image"] for model in views]
+    assert read_views(paths, evaluations, 2) == views
 
 
 def test_maps_are_packed_over_their_range():

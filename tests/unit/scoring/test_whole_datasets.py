@@ -2,10 +2,12 @@
 
 import io
 import json
+import os
 import zipfile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from transformers import AutoTokenizer
 
 from clip_grounding.datasets.index import index_phrases
 from clip_grounding.datasets.masks import rasterize_masks
+from clip_grounding.geometry import WHOLE, View
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.scoring.captions import score_baseline_image_to_text, score_image_to_text
 from clip_grounding.scoring.images import (
@@ -24,15 +27,27 @@ from clip_grounding.scoring.images import (
     score_baseline_text_to_image,
     score_text_to_image,
 )
-from clip_grounding.tables import RELEVANCE, read_table, write_table
+from clip_grounding.tables import RELEVANCE
 
 MODEL, METHOD, SPLIT, SEED, CONTEXT = "toy", "any", "val", 4, 24
 PROMPTS = ("matched", "unimodal")
 PIECES = ["a red star", "A  red star.", "the star", "caf\u0301e", "&amp; it’s", "\x07 b\x07", "   "]
 PIECES += ["", "<|endoftext|>", "車 😀", "red red star", "of", "itâ€™s", "a star " * 15]
 PIECES += ["of " * 40 + "all"]
-SIZES = [(1, 1), (1, 2), (2, 1), (1, 20), (7, 5), (31, 32), (224, 224), (60, 131), (1000, 20)]
+SIZES = [
+    (1, 1),
+    (1, 2),
+    (2, 1),
+    (1, 20),
+    (7, 5),
+    (31, 32),
+    (101, 100),
+    (224, 224),
+    (60, 131),
+    (1000, 20),
+]
 SIZES += [(20, 1000), (3, 700)]
+VIEWS = [View(224, 224, crops=True), View(384, 378, crops=False), View(32, 28, crops=True), WHOLE]
 KINDS = [
     "uniform",
     "heavy tails",
@@ -133,14 +148,16 @@ texts = st.sampled_from(PIECES) | st.text(st.characters(exclude_categories=["Cs"
 datasets = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**32 - 1),
+        "direction": st.sampled_from(["text_to_image", "image_to_text"]),
         "sizes": st.lists(
-            st.sampled_from(SIZES) | st.tuples(st.integers(1, 60), st.integers(1, 60)),
+            st.sampled_from(SIZES) | st.tuples(st.integers(1, 40), st.integers(1, 40)),
             min_size=1,
             max_size=2,
         ),
-        "captions": st.lists(st.lists(texts, min_size=1, max_size=5), min_size=1, max_size=3),
+        "captions": st.lists(st.lists(texts, min_size=1, max_size=3), min_size=1, max_size=2),
         "kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=3),
         "grid": st.tuples(st.integers(1, 8), st.integers(1, 8)),
+        "view": st.sampled_from(VIEWS),
     }
 )
 
@@ -200,53 +217,78 @@ def draw_relevance(dataset, narratives, phrases, tokenizer):
     }
 
 
-@given(datasets)
-@settings(
-    max_examples=50,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_every_column_of_a_dataset_is_that_of_the_recomputation(
-    tokenizers, tmp_path_factory, dataset
-):
-    own = tmp_path_factory.mktemp("dataset", numbered=True)
-    narratives, phrases, masks = build(own, dataset)
+def score(dataset, tokenizer, narratives, phrases, masks, relevance):
+    """Scores of the drawn direction, of the maps and of the baselines, by model and attribution."""
+    if dataset["direction"] == "text_to_image":
+        found = score_text_to_image(
+            relevance, phrases, masks, SEED, dataset.get("scored", dataset["view"])
+        )
+        yield MODEL, METHOD, exclude_wordless(found, phrases, tokenizer)
+        for kind in ("random", "empty", "center"):
+            found = score_baseline_text_to_image(kind, phrases, masks, dataset["grid"], SEED)
+            yield "baseline", kind, found
+    else:
+        found = score_image_to_text(relevance, phrases, narratives, masks, tokenizer, SEED)
+        yield MODEL, METHOD, found
+        for kind in ("random", "empty"):
+            found = score_baseline_image_to_text(kind, phrases, narratives, masks, tokenizer, SEED)
+            yield "baseline", kind, found
+
+
+def check(tokenizers, folder, dataset):
+    """Compare every column of a drawn dataset's scores with the recomputation."""
+    narratives, phrases, masks = build(folder, dataset)
     if phrases.empty:
         assert masks is None
         return
     tokenizer, stock = tokenizers
+    direction = dataset["direction"]
     relevance = draw_relevance(dataset, narratives, phrases, tokenizer)
-    grid = dataset["grid"]
-    image = exclude_wordless(
-        score_text_to_image(relevance["text_to_image"], phrases, masks, SEED), phrases, tokenizer
-    )
-    caption = score_image_to_text(
-        relevance["image_to_text"], phrases, narratives, masks, tokenizer, SEED
-    )
-    scored = [(MODEL, METHOD, "text_to_image", image), (MODEL, METHOD, "image_to_text", caption)]
-    for kind in ("random", "empty", "center"):
-        found = score_baseline_text_to_image(kind, phrases, masks, grid, SEED)
-        scored.append(("baseline", kind, "text_to_image", found))
-    for kind in ("random", "empty"):
-        found = score_baseline_image_to_text(kind, phrases, narratives, masks, tokenizer, SEED)
-        scored.append(("baseline", kind, "image_to_text", found))
-    tables = []
-    for model, attribution, direction, found in scored:
-        write_table(own / "scores.parquet", found.drop(columns="curve"), SCORES, {})
-        tables.append(
-            read_table(own / "scores.parquet").assign(
-                model=model, attribution=attribution, direction=direction
-            )
+    tables = [
+        pa.Table.from_pandas(found.drop(columns="curve"), SCORES, preserve_index=False)
+        .to_pandas()
+        .assign(model=model, attribution=attribution, direction=direction)
+        for model, attribution, found in score(
+            dataset, tokenizer, narratives, phrases, masks, relevance[direction]
         )
+    ]
     recomputation = Recomputation(
         phrases,
         narratives,
         masks,
         {(MODEL, METHOD, direction): table for direction, table in relevance.items()},
         {MODEL: (stock, CONTEXT - 2)},
+        {MODEL: dataset["view"]},
         MODEL,
         SEED,
     )
     worst = largest_differences(pd.concat(tables, ignore_index=True), recomputation)
+    if log := os.environ.get("FUZZ_LOG"):
+        worst.to_csv(log, mode="a", header=False, index=False)
     wrong = worst[worst["difference"] > 1e-6]
     assert wrong.empty, wrong.to_string()
+
+
+@given(datasets)
+@settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "300")),
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_column_of_a_dataset_is_that_of_the_recomputation(
+    tokenizers, tmp_path_factory, dataset
+):
+    check(tokenizers, tmp_path_factory.mktemp("dataset", numbered=True), dataset)
+
+
+@pytest.mark.parametrize(
+    ("size", "view"),
+    [((101, 100), View(224, 224, crops=True)), ((384, 384), View(384, 378, crops=False))],
+)
+def test_maps_lie_on_what_the_model_saw(tokenizers, tmp_path, size, view):
+    """The crop cuts a rim of 101 x 100 pixels; patches of 14 cover 378 of 384 pixels."""
+    dataset = {"seed": 5, "sizes": [size], "captions": [["a red star", "the star"]] * 3}
+    dataset |= {"kinds": ["uniform"], "grid": (27, 27), "direction": "text_to_image"}
+    check(tokenizers, tmp_path, {**dataset, "view": view})
+    with pytest.raises(AssertionError, match="ap"):  # with the map over the whole square
+        check(tokenizers, tmp_path, {**dataset, "view": view, "scored": WHOLE})

@@ -64,11 +64,11 @@ def measure_effects(
     areas = dict(zip(zip(masks["image_id"], masks["mask"], strict=True), areas, strict=True))
     tower, batches = each_batch(direction, explainer, narratives, phrases, masks, read_image)
     if direction == "text_to_image":
-        grid = explainer.clip.grid
+        grid, view = explainer.clip.grid, explainer.preprocess.view
         masks_of = dict(iter(masks.groupby("image_id")))
 
         def find_regions(item: Item) -> tuple[list[Region], np.ndarray]:
-            return image_regions(item, masks_of[item.number], grid, n_controls, seed)
+            return image_regions(item, masks_of[item.number], grid, view, n_controls, seed)
     else:
         captions = read_captions(phrases, narratives, masks, explainer.tokenizer)
 

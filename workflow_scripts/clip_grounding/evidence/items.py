@@ -109,7 +109,8 @@ def each_image_batch(
 
     def prepare(image: tuple) -> tuple[np.ndarray, Rectangle]:
         pixels = read_image(*images.loc[image[0]])
-        return explainer.preprocess(pixels), content_rectangle(*pixels.shape[:2], clip.grid)
+        rectangle = content_rectangle(*pixels.shape[:2], clip.grid, explainer.preprocess.view)
+        return explainer.preprocess(pixels), rectangle
 
     for batch, prepared in explainer.prepare(_progress(phrases), prepare):
         sequences = _embed_inputs(

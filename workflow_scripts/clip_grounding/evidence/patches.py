@@ -1,14 +1,14 @@
 """Regions on an image's patches, and the same shape elsewhere.
 
-A model's patches divide the padded square evenly. The patches whose centre lies in the image,
-not in its padding, are a rectangle: the image's content.
+A model's patches divide what the model sees of the padded square evenly. The patches whose centre
+lies in the image, not in its padding, are a rectangle: the image's content.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from clip_grounding.geometry import square_padding
+from clip_grounding.geometry import Seen, View, seen_part, square_padding
 
 _EXACT = 9
 """Decimals to which shares of patches count as equal."""
@@ -32,7 +32,7 @@ class Rectangle(NamedTuple):
         return grid[..., self.top : self.bottom, self.left : self.right]
 
 
-def content_rectangle(height: int, width: int, grid: tuple[int, int]) -> Rectangle:
+def content_rectangle(height: int, width: int, grid: tuple[int, int], view: View) -> Rectangle:
     """Find the patches whose centre lies in the image.
 
     Parameters
@@ -40,15 +40,23 @@ def content_rectangle(height: int, width: int, grid: tuple[int, int]) -> Rectang
     height, width : int
         Of the image, in pixels.
     grid : tuple of int
-        Rows and columns of patches on the padded square.
+        Rows and columns of patches.
+    view : View
+        What of the padded square they cover.
     """
     spans = []
-    for size, padding, n_patches in zip(
-        (height, width), square_padding(height, width), grid, strict=True
+    for size, padding, n_patches, seen in zip(
+        (height, width),
+        square_padding(height, width),
+        grid,
+        seen_part(height, width, view),
+        strict=True,
     ):
-        # Times 2 n_patches, so that whole numbers are compared.
-        centers = (2 * np.arange(n_patches) + 1) * (size + 2 * padding)
-        start, stop = 2 * n_patches * padding, 2 * n_patches * (padding + size)
+        # Times 2 n_patches and the resized side, so that whole numbers are compared.
+        centers = (2 * np.arange(n_patches) + 1) * seen.extent + 2 * n_patches * seen.start
+        centers *= size + 2 * padding
+        scale = 2 * n_patches * seen.resized
+        start, stop = scale * padding, scale * (padding + size)
         inside = np.flatnonzero((centers >= start) & (centers < stop))
         if len(inside) == 0:  # an image narrower than a patch
             inside = [np.abs(2 * centers - start - stop).argmin()]
@@ -56,14 +64,16 @@ def content_rectangle(height: int, width: int, grid: tuple[int, int]) -> Rectang
     return Rectangle(*spans)
 
 
-def region_shares(region: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+def region_shares(region: np.ndarray, grid: tuple[int, int], view: View) -> np.ndarray:
     """Share of each patch's part of the image that lies in a region.
 
     Parameters
     ----------
     region : ndarray of bool or uint8, shape (height, width)
     grid : tuple of int
-        Rows and columns of patches on the padded square.
+        Rows and columns of patches.
+    view : View
+        What of the padded square they cover.
 
     Returns
     -------
@@ -71,9 +81,13 @@ def region_shares(region: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
         Exact areas; 0 at patches that show padding alone.
     """
     rows, columns = (
-        _overlaps(size, padding, n_patches)
-        for size, padding, n_patches in zip(
-            region.shape, square_padding(*region.shape), grid, strict=True
+        _overlaps(size, padding, n_patches, seen)
+        for size, padding, n_patches, seen in zip(
+            region.shape,
+            square_padding(*region.shape),
+            grid,
+            seen_part(*region.shape, view),
+            strict=True,
         )
     )
     inside = rows @ region.astype(np.float64) @ columns.T
@@ -81,9 +95,10 @@ def region_shares(region: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     return np.divide(inside, image, out=np.zeros_like(inside), where=image > 0)
 
 
-def _overlaps(size: int, padding: int, n_patches: int) -> np.ndarray:
+def _overlaps(size: int, padding: int, n_patches: int, seen: Seen) -> np.ndarray:
     """Length of each pixel of a side that lies in each patch, (n_patches, size)."""
-    edges = np.arange(n_patches + 1) * ((size + 2 * padding) / n_patches) - padding
+    edges = seen.start + np.arange(n_patches + 1) * (seen.extent / n_patches)
+    edges = edges * ((size + 2 * padding) / seen.resized) - padding
     pixels = np.arange(size)
     start = np.maximum(edges[:-1, None], pixels)
     stop = np.minimum(edges[1:, None], pixels + 1)

@@ -9,6 +9,7 @@ from clip_grounding.evidence.draws import Draw, item_generator
 from clip_grounding.evidence.items import Item
 from clip_grounding.evidence.patches import choose_patches, region_shares, shift_patches
 from clip_grounding.evidence.words import list_runs
+from clip_grounding.geometry import View
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring.captions import Caption
 
@@ -37,7 +38,7 @@ class Region(NamedTuple):
 
 
 def image_regions(
-    item: Item, masks: pd.DataFrame, grid: tuple[int, int], n_controls: int, seed: int
+    item: Item, masks: pd.DataFrame, grid: tuple[int, int], view: View, n_controls: int, seed: int
 ) -> tuple[list[Region], np.ndarray]:
     """Find the distinct regions of an image's phrases.
 
@@ -49,6 +50,8 @@ def image_regions(
         Its rows of the masks table.
     grid : tuple of int
         Rows and columns of the model's patches.
+    view : View
+        What of an image they cover.
     n_controls : int
         The most controls of a region.
     seed : int
@@ -65,14 +68,16 @@ def image_regions(
     for row in named.itertuples():
         where = f"image {row.image_id}, mask {row.mask}"
         region = decode_region(row.height, row.width, row.counts, where)
-        shares = region_shares(region, grid)
-        target = choose_patches(item.rectangle.crop(shares))
+        shares = item.rectangle.crop(region_shares(region, grid, view))
+        target = choose_patches(shares)
         generator = item_generator(seed, Draw.PATCH_CONTROLS, item.number, row.mask)
         controls = shift_patches(target, n_controls, generator)
         controls, target = controls.reshape(-1, target.size), target.ravel()
         reason = _few_controls(controls)
         if target.all():
             reason = "covers_image"
+        if not shares.any():
+            reason = "no_patches"  # beyond what the content patches see
         regions[row.mask] = Region(np.ones_like(target), target, controls, reason)
     numbers = list(regions)
     index = np.array([numbers.index(mask) for mask in item.phrases["mask"]])

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from clip_grounding.gallery.maps import pack_maps
 from clip_grounding.gallery.pictures import encode_picture
+from clip_grounding.geometry import View
 from clip_grounding.vocabulary import PHRASE
 
 
@@ -16,6 +17,7 @@ def pack_items(
     phrases: pd.DataFrame,
     relevance: list[tuple[tuple[str, str, str], pd.DataFrame]],
     partners: dict[tuple, tuple],
+    views: dict[str, View],
 ) -> list[dict]:
     """Pack the maps of all items.
 
@@ -29,6 +31,8 @@ def pack_items(
         All maps of the items' images.
     partners : dict of (direction, narrative, phrase) to (narrative, phrase)
         Whose maps are the mismatched ones, see `index.read_partners`.
+    views : dict of str to View
+        What each model sees of an image.
 
     Returns
     -------
@@ -46,7 +50,8 @@ def pack_items(
         key = (row.narrative, row.phrase)
         partner = partners.get((row.direction, *key))
         pairs = [
-            {"model": model, "attribution": attribution} | pack_maps(table, direction, key, partner)
+            {"model": model, "attribution": attribution}
+            | pack_maps(table, direction, key, partner, views[model])
             for (model, attribution, direction), table in tables
             if direction == row.direction
         ]

@@ -10,8 +10,12 @@ from base64 import b64encode
 import numpy as np
 import pandas as pd
 
+from clip_grounding.geometry import View
 
-def pack_maps(relevance: pd.DataFrame, direction: str, key: tuple, partner: tuple | None) -> dict:
+
+def pack_maps(
+    relevance: pd.DataFrame, direction: str, key: tuple, partner: tuple | None, view: View
+) -> dict:
     """Pack an item's maps of one model and attribution.
 
     Parameters
@@ -21,12 +25,14 @@ def pack_maps(relevance: pd.DataFrame, direction: str, key: tuple, partner: tupl
     direction : str
     key, partner : (narrative, phrase)
         The item, and the phrase of its mismatched map, None where there is none.
+    view : View
+        What the model sees of an image.
 
     Returns
     -------
     dict
-        ``maps`` by prompt, see `pack_patches` and `pack_tokens`; ``grid``, (rows, columns), or
-        ``tokens``, the start and end of each in turn.
+        ``maps`` by prompt, see `pack_patches` and `pack_tokens`; ``grid``, (rows, columns), and
+        ``view``, or ``tokens``, the start and end of each in turn.
     """
     rows = {
         "matched": relevance.loc[(*key, "matched")],
@@ -37,7 +43,8 @@ def pack_maps(relevance: pd.DataFrame, direction: str, key: tuple, partner: tupl
     matched = rows["matched"]
     if direction == "text_to_image":
         maps = {prompt: pack_patches(row["relevance"]) for prompt, row in rows.items()}
-        return {"grid": [int(matched["grid_height"]), int(matched["grid_width"])], "maps": maps}
+        grid = [int(matched["grid_height"]), int(matched["grid_width"])]
+        return {"grid": grid, "view": list(view), "maps": maps}
     maps = {prompt: pack_tokens(row["relevance"]) for prompt, row in rows.items()}
     spans = np.stack([matched["token_starts"], matched["token_ends"]], axis=1)
     return {"tokens": spans.ravel().tolist(), "maps": maps}

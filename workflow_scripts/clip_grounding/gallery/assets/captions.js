@@ -25,8 +25,9 @@
   }
 
   /* A paragraph of the item's caption. Offsets count code points, as Python does. */
-  Gallery.captionOf = function (item, tokens = null, packed = null) {
+  Gallery.captionOf = function (item, pair = null, packed = null) {
     const characters = Array.from(item.text);
+    const tokens = pair && pair.tokens;
     const levels = tokens && characterLevels(characters.length, tokens, Gallery.unpackLevels(packed));
     const seen = tokens ? tokens.reduce((last, end) => Math.max(last, end), 0) : characters.length;
     const [start, end] = item.span;

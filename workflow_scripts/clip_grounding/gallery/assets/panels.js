@@ -55,7 +55,7 @@
 
   function packedOf({ pairs }, { model, attribution, prompt }) {
     const pair = pairs.find((own) => own.model === model && own.attribution === attribution);
-    return [pair.grid ?? pair.tokens, pair.maps[prompt]];
+    return [pair, pair.maps[prompt]];
   }
 
   /* The contender's name and score. */

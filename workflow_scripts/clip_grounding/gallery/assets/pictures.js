@@ -50,11 +50,11 @@
   };
 
   /* A pixel is grey × its luminance + the tint of its relevance, as in the figures. */
-  Gallery.drawOverlay = function (canvas, { image, outline }, grid, packed) {
+  Gallery.drawOverlay = function (canvas, { image, outline }, pair, packed) {
     const context = start(canvas, image);
     const { width, height } = canvas;
     const levels = Gallery.upsample(
-      Gallery.unpackLevels(packed), grid, image.height, image.width, height, width);
+      Gallery.unpackLevels(packed), pair, [image.height, image.width], [height, width]);
     const pixels = context.getImageData(0, 0, width, height);
     const data = pixels.data, grey = Gallery.index.grey, [red, green, blue] = LUMINANCE;
     for (let i = 0; i < levels.length; i++) {

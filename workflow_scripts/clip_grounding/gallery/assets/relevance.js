@@ -1,5 +1,5 @@
 /* Regions and relevance as numbers: decoding, upsampling onto the image, outlines.
-   The same geometry as strict.py (upsample_to_image) and preprocessing.py (square_padding). */
+   The same geometry as geometry.py (seen_part, upsample_to_image). */
 "use strict";
 
 globalThis.Gallery = {};
@@ -38,14 +38,27 @@ Gallery.decodeRegion = function (counts, height, width) {
   return region;
 };
 
+/* Of the sides of an image's padded square: their padding at each end, the pixels to which the
+   model's preprocessing resizes them, the first of these that patches cover, and how many. */
+function seenPart(sides, [size, covered, crops]) {
+  const longer = Math.max(...sides);
+  const paddings = sides.map((side) => Math.floor((longer - side) / 2));
+  const squares = sides.map((side, axis) => side + 2 * paddings[axis]);
+  return squares.map((square, axis) => {
+    const resized = crops ? Math.floor((size * square) / Math.min(...squares)) : size;
+    const first = Math.floor((resized - size) / 2);
+    return { padding: paddings[axis], square, resized, first, covered };
+  });
+}
+
 /* For each of `shown` pixels that cover `size` pixels of an image: the cells of a grid of
-   `cells` below and above it, and the share of the upper. The grid covers the padded square. */
-function weights(cells, size, padding, shown) {
+   `cells` below and above it, and the share of the upper. The grid covers what is seen. */
+function weights(cells, size, seen, shown) {
   const low = new Int32Array(shown), high = new Int32Array(shown);
   const share = new Float32Array(shown);
   for (let i = 0; i < shown; i++) {
-    const pixel = ((i + 0.5) * size) / shown + padding;
-    const center = Math.max((pixel * cells) / (size + 2 * padding) - 0.5, 0);
+    const pixel = ((((i + 0.5) * size) / shown + seen.padding) * seen.resized) / seen.square;
+    const center = Math.max(((pixel - seen.first) * cells) / seen.covered - 0.5, 0);
     low[i] = Math.min(Math.floor(center), cells - 1);
     high[i] = Math.min(low[i] + 1, cells - 1);
     share[i] = low[i] === high[i] ? 0 : center - low[i];
@@ -54,11 +67,13 @@ function weights(cells, size, padding, shown) {
 }
 
 /* A grid of levels upsampled onto an image that is shown `shownWidth` × `shownHeight` pixels
-   large: bilinear, half-pixel centres, padding cropped away. Gives 0 … 1 over what is shown. */
-Gallery.upsample = function (levels, [rows, columns], height, width, shownHeight, shownWidth) {
-  const longer = Math.max(height, width);
-  const vertical = weights(rows, height, Math.floor((longer - height) / 2), shownHeight);
-  const horizontal = weights(columns, width, Math.floor((longer - width) / 2), shownWidth);
+   large: bilinear, half-pixel centres, padding cropped away, level beyond what the patches see.
+   Gives 0 … 1 over what is shown. */
+Gallery.upsample = function (levels, { grid, view }, [height, width], [shownHeight, shownWidth]) {
+  const [rows, columns] = grid;
+  const seen = seenPart([height, width], view);
+  const vertical = weights(rows, height, seen[0], shownHeight);
+  const horizontal = weights(columns, width, seen[1], shownWidth);
   const out = new Float32Array(shownHeight * shownWidth);
   let lowest = Infinity, highest = -Infinity;
   for (let y = 0; y < shownHeight; y++) {
