@@ -1,13 +1,20 @@
 """Tables on disk: whole or absent, with their provenance."""
 
+import re
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from clip_grounding.errors import InputError
+from clip_grounding.scoring.images import SCORES
 from clip_grounding.tables import (
     MASKS,
+    NARRATIVES,
+    PHRASES,
+    RELEVANCE,
+    check_contents,
     read_categories,
     read_provenance,
     read_shard,
@@ -124,3 +131,45 @@ def test_a_truncated_table_is_refused(tmp_path, length):
     for read in (read_table, read_provenance):
         with pytest.raises(InputError, match=r"masks\.parquet: not a readable table .*: delete it"):
             read(path)
+
+
+@pytest.mark.parametrize("schema", [MASKS, NARRATIVES, PHRASES, *RELEVANCE.values(), SCORES])
+def test_a_table_that_was_written_is_what_it_says(schema, tmp_path):
+    write_table(tmp_path / "t.parquet", schema.empty_table().to_pandas(), schema, {})
+    check_contents(tmp_path / "t.parquet")
+
+
+CHANGES = {
+    "no row": (lambda table: table[:0], "0 rows, but 3 were written"),
+    "half the rows": (lambda table: table[:1], "1 rows, but 3 were written"),
+    "a row twice": (lambda table: pa.concat_tables([table, table[:1]]), "4 rows, but 3 were"),
+    "no area": (lambda table: table.drop_columns("area"), "than were written: area"),
+    "one more": (lambda table: table.append_column("more", [[1, 2, 3]]), "written: more"),
+    "another type": (lambda table: table.cast(WIDE), "written: height"),
+    "another order": (lambda table: table.select(table.column_names[::-1]), "their order"),
+}
+WIDE = MASKS.set(3, pa.field("height", pa.int64()))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_table_that_was_changed_is_refused(name, tmp_path):
+    change, reason = CHANGES[name]
+    path = tmp_path / "masks.parquet"
+    write_table(path, pd.DataFrame([{**ROW, "mask": mask} for mask in range(3)]), MASKS, {})
+    table = pq.read_table(path)
+    changed = change(table)
+    contents = pq.read_metadata(path).metadata[b"contents"]
+    with pq.ParquetWriter(path, changed.schema) as out:
+        out.write_table(changed)
+        out.add_key_value_metadata({"contents": contents})
+    with pytest.raises(InputError, match=re.escape(str(path))) as refused:
+        check_contents(path)
+    assert reason in str(refused.value)
+    assert str(refused.value).endswith("delete it and rerun")
+
+
+def test_a_table_that_pandas_wrote_over_is_refused(tmp_path):
+    path = tmp_path / "masks.parquet"
+    pd.DataFrame([ROW]).to_parquet(path)
+    with pytest.raises(InputError, match="does not say what was written"):
+        check_contents(path)

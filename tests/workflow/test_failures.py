@@ -2,9 +2,12 @@
 
 import os
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from serving import serve
-from workflows import Run, png_config
+from workflows import Run, copy_run, png_config
 
 pytestmark = pytest.mark.workflow
 
@@ -68,3 +71,22 @@ def test_settings_that_cannot_be_used_are_refused_before_any_job(tmp_path, chang
     assert done.returncode != 0
     assert message in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_scores_that_were_changed_are_refused_and_deleting_them_helps(finished, tmp_path):
+    run = copy_run(finished, tmp_path / "run")
+    shard = run / "results/tiny/scores/random-clip/gradient-attention/text_to_image/0001.parquet"
+    scores = run / "results/tiny/scores.parquet"
+    whole, right = shard.read_bytes(), scores.read_bytes()
+    table = pq.read_table(shard)
+    pq.write_table(pa.concat_tables([table, table]), shard)  # every row twice, and the same stamp
+    done = run.snakemake("results/tiny/scores.parquet", check=False)
+    assert done.returncode != 0
+    assert "0001.parquet: changed since it was written" in done.stdout
+    assert scores.read_bytes() == right  # as it was
+    shard.unlink()
+    run.snakemake("results/tiny/scores.parquet")
+    pd.testing.assert_frame_equal(
+        pq.read_table(shard).to_pandas(), pq.read_table(pa.BufferReader(whole)).to_pandas()
+    )
+    assert scores.read_bytes() == right

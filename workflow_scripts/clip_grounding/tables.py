@@ -137,17 +137,60 @@ def write_table(
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as out,
     ):
-        group = []
+        group, rows = [], 0
         for frame in frames:
             unknown = set(frame.columns) - set(schema.names)
             if unknown:
                 raise ValueError(f"{path}: columns {sorted(unknown)} are not in the table's schema")
             group.append(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            rows += len(frame)
             if sum(map(len, group)) >= _ROW_GROUP:
                 out.write_table(pa.concat_tables(group))
                 group = []
         if group:
             out.write_table(pa.concat_tables(group))
+        out.add_key_value_metadata({"contents": json.dumps(_contents(rows, schema))})
+
+
+def _contents(rows: int, schema: pa.Schema) -> dict:
+    """Describe what a table holds: one that was cut, or written over, holds something else."""
+    return {"rows": rows, "columns": [[field.name, _type_name(field.type)] for field in schema]}
+
+
+def _type_name(kind: pa.DataType) -> str:
+    """Name a type; a list's without the name of its elements, which Parquet changes."""
+    return f"list<{kind.value_type}>" if pa.types.is_list(kind) else str(kind)
+
+
+def check_contents(path: str | Path) -> None:
+    """Check that a table still has the rows and columns that `write_table` put into it.
+
+    Raises
+    ------
+    InputError
+        It has others, does not say which it should have, or is not readable.
+    """
+    try:
+        file = pq.read_metadata(path)
+        written = json.loads((file.metadata or {}).get(b"contents", b"null"))
+        found = _contents(file.num_rows, pq.read_schema(path))
+    except (*_UNREADABLE, ValueError) as error:
+        raise _damaged(path, error) from error
+    if written == found:
+        return
+    raise InputError(
+        f"{path}: changed since it was written ({_difference(written, found)}): delete it and rerun"
+    )
+
+
+def _difference(written: dict | None, found: dict) -> str:
+    if written is None:
+        return "it does not say what was written into it"
+    if written["columns"] == found["columns"]:
+        return f"{found['rows']:,} rows, but {written['rows']:,} were written"
+    old, new = ({tuple(column) for column in own["columns"]} for own in (written, found))
+    names = ", ".join(sorted({name for name, _ in old ^ new})) or "their order"
+    return f"other columns than were written: {names}"
 
 
 def read_table(
