@@ -59,7 +59,7 @@ rule all:
 
 
 rule evidence:
-    """A target: the evidence of the evaluated dataset, as tables and charts."""
+    """Make the evidence of the evaluated dataset, as tables and charts (a target)."""
     localrule: True
     input:
         expand(

@@ -128,5 +128,5 @@ explained_pairs = cache(partial(contenders.group_directions, CONFIG))
 
 
 def asks_for_words(wildcards):
-    """Whether a job's answers are words, not pixels."""
+    """Return whether a job asks which words a region is, not which pixels a phrase."""
     return wildcards.direction == "image_to_text"

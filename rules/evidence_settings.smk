@@ -4,7 +4,7 @@ from clip_grounding.evidence import plan
 
 
 def measured_settings(wildcards, share):
-    """The settings that all jobs share which run the model on a share of the images."""
+    """Return the settings of every job that runs the model on a share of the images."""
     return {
         "dataset": wildcards.dataset,
         "split": split_of(wildcards),
@@ -32,12 +32,12 @@ def measure_removal_spec(wildcards):
 
 
 def has_relevance(wildcards):
-    """Whether maps are a table; a control's are drawn, as large as the similarities say."""
+    """Return whether there is a relevance table; a control's maps are drawn."""
     return wildcards.attribution not in plan.CONTROLS
 
 
 def measured_files(pattern):
-    """An input function: every shard's file, for one [model, direction] after the other."""
+    """Return an input function: every shard's file, [model, direction] by [model, direction]."""
     return lambda wildcards: [
         path
         for model, direction in plan.list_measured(CONFIG, wildcards.dataset)
@@ -46,7 +46,7 @@ def measured_files(pattern):
 
 
 def map_files(pattern, list_maps):
-    """An input function: the files of the maps that `list_maps` lists."""
+    """Return an input function: the files of the maps that `list_maps` lists."""
     return lambda wildcards: files_of(
         pattern, wildcards.dataset, list_maps(CONFIG, wildcards.dataset)
     )

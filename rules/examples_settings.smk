@@ -1,4 +1,4 @@
-"""Settings, inputs and files of what shows examples."""
+"""Settings, inputs and files of the pages of examples and of the animations."""
 
 
 def plot_examples_spec(wildcards):
@@ -10,7 +10,7 @@ def plot_examples_spec(wildcards):
 
 
 def plot_examples_inputs(wildcards):
-    """The images, and the first shard's regions, relevance maps and scores in each direction."""
+    """Return the images, and the first shard's regions, maps and scores in each direction."""
     first = shards_of(wildcards.dataset)[0].name
     shown = {**wildcards, "shard": first, "direction": directions_of(wildcards.attribution)}
     return {
@@ -22,7 +22,7 @@ def plot_examples_inputs(wildcards):
 
 
 def animate_narrative_spec(wildcards):
-    """A narrative's number, or how one is chosen among the examples."""
+    """Return a narrative's number, or how it is chosen among the examples."""
     settings = {"narrative": wildcards.narrative, "examples": CONFIG["figures"]["examples"]}
     if wildcards.narrative != "auto":
         settings = {"narrative": int(wildcards.narrative)}
@@ -35,7 +35,7 @@ def animate_narrative_spec(wildcards):
 
 
 def animate_narrative_inputs(wildcards):
-    """Regions and maps: of the first shard with its scores to choose from, or of all shards."""
+    """Return regions and maps: of the first shard, with its scores, or of all shards."""
     is_chosen = wildcards.narrative == "auto"
     shards = shards_of(wildcards.dataset)[: 1 if is_chosen else None]
     shown = {
@@ -52,7 +52,7 @@ def animate_narrative_inputs(wildcards):
 
 
 def examples_of(dataset):
-    """The pages of examples, one for every model and attribution that has maps."""
+    """List the pages of examples: one for every model and attribution that has maps."""
     return [
         page.format(dataset=dataset, model=model, attribution=attribution)
         for model, attribution in explained_pairs(dataset)
@@ -61,7 +61,7 @@ def examples_of(dataset):
 
 
 def animations_of(dataset):
-    """The animation of every model and attribution that has maps of pixels."""
+    """List the animations: one for every model and attribution with maps of pixels."""
     narrative = CONFIG["figures"]["animation"]
     if narrative is None:
         return []

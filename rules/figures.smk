@@ -1,4 +1,4 @@
-"""The charts, each drawn from tables."""
+"""Charts, each drawn from tables."""
 
 # name of the figure: (its tables, its settings, its label in the report); it is drawn by
 # `draw_<name>` in clip_grounding/figures/<name>.py
@@ -18,7 +18,7 @@ CHARTS = {
     "waterfall": (rules.summarize_waterfall.output.summary, pair_spec, "from poster to strict"),
 }
 
-# The same of the target `evidence`, which the others do not ask for.
+# The same for the target `evidence`, which no other target includes.
 EVIDENCE_CHARTS = {
     "evidence": (
         rules.summarize_evidence.output.evidence_csv,

@@ -5,7 +5,7 @@ from clip_grounding.gallery.page import ASSETS
 
 
 def build_gallery_spec(wildcards):
-    """What the gallery shows, and the digests of the files that the page is made of."""
+    """Return what the gallery shows, and the digests of the page's files."""
     return spec_of(
         **CONFIG["gallery"],
         dataset=wildcards.dataset,

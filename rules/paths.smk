@@ -8,7 +8,7 @@ CHECKPOINT = "data/models/{model}/manifest.json"
 
 
 def shard_files(pattern, dataset, **wildcards):
-    """The files of all shards of a pattern that has {shard}."""
+    """List the files of all shards, of a pattern that has {shard}."""
     return [
         pattern.format(dataset=dataset, shard=shard.name, **wildcards)
         for shard in shards_of(dataset)
@@ -16,7 +16,7 @@ def shard_files(pattern, dataset, **wildcards):
 
 
 def files_of(pattern, dataset, evaluations):
-    """Every shard's file of a pattern, for one [model, attribution, direction] after the other."""
+    """List every shard's file of a pattern, evaluation by evaluation."""
     return [
         path
         for model, attribution, direction in evaluations
@@ -27,7 +27,7 @@ def files_of(pattern, dataset, evaluations):
 
 
 def explained_files(pattern):
-    """An input function: the files of all evaluations that have maps."""
+    """Return an input function: the files of all evaluations that have maps."""
     return lambda wildcards: files_of(pattern, wildcards.dataset, explained_of(wildcards.dataset))
 
 

@@ -43,7 +43,7 @@ def relevance_batch(wildcards, attempt):
 
 
 def evidence_minutes(stage, share):
-    """The request of a job that measures the images of a share."""
+    """Return a request for a job that measures a share of the images."""
 
     def minutes(wildcards, threads, attempt):
         settings, size = CONFIG["evidence"], shard_size(wildcards)

@@ -116,7 +116,7 @@ def images_input(wildcards):
 
 
 def download_source_spec(wildcards):
-    """Return the facts and needed parts of a file, without where it is on this machine."""
+    """Return the facts and needed parts of a file, but not its place on this machine."""
     name, _, _ = wildcards.source.partition(".")
     source = source_of(wildcards.dataset, name)
     part = {}
@@ -134,7 +134,7 @@ def download_images_spec(wildcards):
 
 
 def list_images_spec(wildcards):
-    """A folder of images is its content, wherever it lies."""
+    """Return the settings of a folder of images: its content, wherever it lies."""
     folder, split = images_folder(wildcards.dataset), split_of(wildcards)
     source = source_of(wildcards.dataset, "images")
     if (source["size"], source["sha256"]) != (None, None):
@@ -151,7 +151,7 @@ def list_images_spec(wildcards):
 
 
 def fetch_checkpoint_spec(wildcards):
-    """A hub checkpoint is its revision; a local folder is its content, wherever it lies."""
+    """Return a checkpoint's settings: a hub revision, or a local folder's content."""
     model = MODELS[wildcards.model]
     if model["revision"] is not None:
         return spec_of(checkpoint=model["checkpoint"], revision=model["revision"], content=None)
@@ -170,7 +170,7 @@ def download_published_spec(wildcards):
 
 
 def downloads_of(dataset):
-    """All that a dataset's evaluation needs from elsewhere."""
+    """List everything that a dataset's evaluation needs from elsewhere."""
     models = [model for model in models_of(dataset) if "checkpoint" in MODELS[model]]
     checkpoints = [CHECKPOINT.format(model=model) for model in models]
     if DATASETS[dataset]["kind"] != "png":
