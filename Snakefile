@@ -15,18 +15,22 @@ report: "rules/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/paths.smk"
 include: "rules/sources.smk"
 include: "rules/resources.smk"
-include: "rules/figures.smk"
 include: "rules/download.smk"
 include: "rules/scenes.smk"
 include: "rules/annotations.smk"
 include: "rules/relevance.smk"
 include: "rules/scores.smk"
+include: "rules/rankings.smk"
 include: "rules/evidence_settings.smk"
 include: "rules/evidence.smk"
-include: "rules/rankings.smk"
+include: "rules/figures_settings.smk"
+include: "rules/figures.smk"
+include: "rules/examples_settings.smk"
 include: "rules/examples.smk"
+include: "rules/gallery_settings.smk"
 include: "rules/gallery.smk"
 include: "rules/published.smk"
 include: "rules/failures.smk"
@@ -35,20 +39,38 @@ include: "rules/failures.smk"
 rule all:
     default_target: True
     input:
-        multiext(
-            f"results/{CONFIG['dataset']}/",
-            "scores.parquet",
-            "summary.csv",
-            "coverage.csv",
-            "comparisons.csv",
-            "rankings.csv",
-            "waterfall.csv",
-            "areas.csv",
-            "curves.csv",
+        expand(
+            [
+                rules.collect_scores.output.scores,
+                rules.summarize_scores.output.summary,
+                rules.summarize_scores.output.coverage,
+                rules.compare_contenders.output.comparisons,
+                rules.rank_contenders.output.rankings,
+                rules.summarize_waterfall.output.summary,
+                rules.summarize_areas.output.areas,
+                rules.summarize_curves.output.curves,
+                rules.build_gallery.output.page,
+            ],
+            dataset=CONFIG["dataset"],
         ),
-        figures_of(CONFIG["dataset"]),
+        charts_of(CONFIG["dataset"], CHARTS),
+        examples_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
-        f"results/{CONFIG['dataset']}/gallery/index.html",
+
+
+rule evidence:
+    """Make the evidence of the evaluated dataset, as tables and charts (a target)."""
+    localrule: True
+    input:
+        expand(
+            [
+                rules.summarize_evidence.output.evidence_csv,
+                rules.summarize_evidence.output.outcomes_csv,
+                rules.summarize_evidence.output.removal_curves_csv,
+            ],
+            dataset=CONFIG["dataset"],
+        ),
+        charts_of(CONFIG["dataset"], EVIDENCE_CHARTS),
 
 
 include: "rules/memory.smk"

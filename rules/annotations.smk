@@ -11,7 +11,11 @@ rule index_phrases:
         phrases="results/{dataset}/phrases.parquet",
     params:
         code=code_of("index_phrases"),
-        spec=index_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset,
+            split=split_of(wildcards),
+            image_count=DATASETS[wildcards.dataset]["image_count"],
+        ),
     log:
         "logs/{dataset}/index_phrases.log",
     benchmark:
@@ -29,14 +33,16 @@ rule index_phrases:
 rule rasterize_masks:
     """Rasterise the distinct regions that the phrases of one shard name."""
     input:
-        narratives="results/{dataset}/narratives.parquet",
-        phrases="results/{dataset}/phrases.parquet",
+        narratives=rules.index_phrases.output.narratives,
+        phrases=rules.index_phrases.output.phrases,
         panoptic="data/{dataset}/panoptic.zip",
     output:
         masks="results/{dataset}/masks/{shard}.parquet",
     params:
         code=code_of("rasterize_masks"),
-        spec=masks_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset, split=split_of(wildcards), span=span_of(wildcards)
+        ),
     log:
         "logs/{dataset}/rasterize_masks/{shard}.log",
     benchmark:

@@ -17,7 +17,7 @@ rule download_source:
     output:
         file="data/{dataset}/{source}",
     params:
-        spec=source_spec,
+        spec=download_source_spec,
     wildcard_constraints:
         dataset=one_of(dataset_names("png")),
         source=one_of(["images.zip", "panoptic.zip", "narratives.json"]),
@@ -43,7 +43,7 @@ rule download_images:
     output:
         file="data/{dataset}/images/{shard}.zip",
     params:
-        spec=images_spec,
+        spec=download_images_spec,
     wildcard_constraints:
         dataset=one_of([name for name in DATASETS if has_sharded_images(name)]),
     log:
@@ -66,7 +66,7 @@ rule list_images:
     output:
         list="data/{dataset}/images.json",
     params:
-        spec=listed_spec,
+        spec=list_images_spec,
     wildcard_constraints:
         dataset=one_of([name for name in DATASETS if images_folder(name)]),
     log:
@@ -87,9 +87,9 @@ rule fetch_checkpoint:
     """Fetch what inference needs of a model's checkpoint; jobs load from its folder alone."""
     localrule: True
     output:
-        manifest="data/models/{model}/manifest.json",
+        manifest=CHECKPOINT,
     params:
-        spec=checkpoint_spec,
+        spec=fetch_checkpoint_spec,
     wildcard_constraints:
         model=one_of(model_names("checkpoint")),
     log:

@@ -8,12 +8,16 @@ Every map is held against the latter without another pass; only its MoRF and LeR
 rule measure_effects:
     """Measure what taking a phrase's region out, or all else, does to the similarity."""
     input:
-        unpack(measured_inputs),
+        narratives=rules.index_phrases.output.narratives,
+        phrases=rules.index_phrases.output.phrases,
+        images=images_input,
+        checkpoint=CHECKPOINT,
+        masks=rules.rasterize_masks.output.masks,
     output:
         effects="results/{dataset}/effects/{model}/{direction}/{shard}.parquet",
     params:
         code=code_of("measure_effects"),
-        spec=effects_spec,
+        spec=measure_effects_spec,
     log:
         "logs/{dataset}/measure_effects/{model}/{direction}/{shard}.log",
     benchmark:
@@ -22,7 +26,7 @@ rule measure_effects:
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
-        runtime=evidence_minutes("effects", evidence_share),
+        runtime=evidence_minutes("effects", plan.evidence_share),
         batch_size=relevance_batch,
     conda:
         "../envs/torch.yaml"
@@ -33,12 +37,16 @@ rule measure_effects:
 rule measure_similarities:
     """Measure every phrase's similarity under random subsets, for all maps to come."""
     input:
-        unpack(measured_inputs),
+        narratives=rules.index_phrases.output.narratives,
+        phrases=rules.index_phrases.output.phrases,
+        images=images_input,
+        checkpoint=CHECKPOINT,
+        masks=rules.rasterize_masks.output.masks,
     output:
         similarities="results/{dataset}/similarities/{model}/{direction}/{shard}.parquet",
     params:
         code=code_of("measure_similarities"),
-        spec=similarities_spec,
+        spec=measure_similarities_spec,
     log:
         "logs/{dataset}/measure_similarities/{model}/{direction}/{shard}.log",
     benchmark:
@@ -47,7 +55,7 @@ rule measure_similarities:
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
-        runtime=evidence_minutes("similarities", evidence_share),
+        runtime=evidence_minutes("similarities", plan.evidence_share),
         batch_size=relevance_batch,
     conda:
         "../envs/torch.yaml"
@@ -58,12 +66,18 @@ rule measure_similarities:
 rule measure_removal:
     """Measure similarities while a map orders which patches or words are taken out."""
     input:
-        unpack(removal_inputs),
+        narratives=rules.index_phrases.output.narratives,
+        phrases=rules.index_phrases.output.phrases,
+        images=images_input,
+        checkpoint=CHECKPOINT,
+        masks=rules.rasterize_masks.output.masks,
+        similarities=rules.measure_similarities.output.similarities,
+        relevance=branch(has_relevance, then=rules.compute_relevance.output.relevance),
     output:
         removal="results/{dataset}/removal/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
         code=code_of("measure_removal"),
-        spec=removal_spec,
+        spec=measure_removal_spec,
     wildcard_constraints:
         attribution=one_of([*ATTRIBUTIONS, "random"]),
     log:
@@ -74,7 +88,7 @@ rule measure_removal:
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
-        runtime=evidence_minutes("removal", removal_share),
+        runtime=evidence_minutes("removal", plan.removal_share),
         batch_size=relevance_batch,
     conda:
         "../envs/torch.yaml"
@@ -85,13 +99,15 @@ rule measure_removal:
 rule score_ceilings:
     """Score how well any additive map could predict the similarities under random subsets."""
     input:
-        phrases="results/{dataset}/phrases.parquet",
-        similarities="results/{dataset}/similarities/{model}/{direction}/{shard}.parquet",
+        phrases=rules.index_phrases.output.phrases,
+        similarities=rules.measure_similarities.output.similarities,
     output:
         ceilings="results/{dataset}/ceilings/{model}/{direction}/{shard}.parquet",
     params:
         code=code_of("score_ceilings"),
-        spec=ceilings_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset, span=span_of(wildcards), direction=wildcards.direction
+        ),
     log:
         "logs/{dataset}/score_ceilings/{model}/{direction}/{shard}.log",
     benchmark:
@@ -109,18 +125,25 @@ rule score_ceilings:
 rule score_evidence:
     """Score maps against the model: their faithfulness, and whether they show what it uses."""
     input:
-        unpack(map_inputs),
-        effects="results/{dataset}/effects/{model}/{direction}/{shard}.parquet",
-        phrases="results/{dataset}/phrases.parquet",
-        checkpoint="data/models/{model}/manifest.json",
+        similarities=rules.measure_similarities.output.similarities,
+        relevance=branch(has_relevance, then=rules.compute_relevance.output.relevance),
+        effects=rules.measure_effects.output.effects,
+        phrases=rules.index_phrases.output.phrases,
+        checkpoint=CHECKPOINT,
     output:
         faithfulness="results/{dataset}/faithfulness/{model}/{attribution}/{direction}/{shard}.parquet",
         outcomes="results/{dataset}/outcomes/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
         code=code_of("score_evidence"),
-        spec=maps_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset,
+            span=span_of(wildcards),
+            direction=wildcards.direction,
+            maps=wildcards.attribution,
+            seed=CONFIG["seed"],
+        ),
     wildcard_constraints:
-        attribution=one_of([*ATTRIBUTIONS, *CONTROLS]),
+        attribution=one_of([*ATTRIBUTIONS, *plan.CONTROLS]),
     log:
         "logs/{dataset}/score_evidence/{model}/{attribution}/{direction}/{shard}.log",
     benchmark:
@@ -138,14 +161,14 @@ rule score_evidence:
 rule summarize_evidence:
     """Average the evidence, with intervals from resampling the images, and count outcomes."""
     input:
-        effects=measured_files("effects"),
-        ceilings=measured_files("ceilings"),
-        faithfulness=map_files("faithfulness", evidence_evaluations),
-        removal=map_files("removal", removal_evaluations),
-        outcomes=map_files("outcomes", evidence_evaluations),
-        scores="results/{dataset}/scores.parquet",
-        phrases="results/{dataset}/phrases.parquet",
-        narratives="results/{dataset}/narratives.parquet",
+        effects=measured_files(rules.measure_effects.output.effects),
+        ceilings=measured_files(rules.score_ceilings.output.ceilings),
+        faithfulness=map_files(rules.score_evidence.output.faithfulness, plan.list_maps),
+        removal=map_files(rules.measure_removal.output.removal, plan.list_removals),
+        outcomes=map_files(rules.score_evidence.output.outcomes, plan.list_maps),
+        scores=rules.collect_scores.output.scores,
+        phrases=rules.index_phrases.output.phrases,
+        narratives=rules.index_phrases.output.narratives,
     output:
         evidence="results/{dataset}/evidence.parquet",
         evidence_csv=report(
@@ -173,7 +196,14 @@ rule summarize_evidence:
         ),
     params:
         code=code_of("summarize_evidence"),
-        spec=evidence_spec,
+        spec=lambda wildcards: spec_of(
+            evaluations=plan.list_maps(CONFIG, wildcards.dataset),
+            removals=plan.list_removals(CONFIG, wildcards.dataset),
+            measured=plan.list_measured(CONFIG, wildcards.dataset),
+            shards=len(shards_of(wildcards.dataset)),
+            bootstrap=CONFIG["bootstrap"],
+            seed=CONFIG["seed"],
+        ),
     log:
         "logs/{dataset}/summarize_evidence.log",
     benchmark:
@@ -186,15 +216,3 @@ rule summarize_evidence:
         "../envs/tables.yaml"
     script:
         "../workflow_scripts/summarize_evidence.py"
-
-
-rule evidence:
-    """A target: the evidence of the evaluated dataset, as tables and charts."""
-    localrule: True
-    input:
-        [f"results/{CONFIG['dataset']}/{name}.csv" for name in ("evidence", "outcomes", "removal")],
-        [
-            f"results/{CONFIG['dataset']}/figures/{chart}.{suffix}"
-            for chart in EVIDENCE_CHARTS
-            for suffix in ("pdf", "png")
-        ],

@@ -4,9 +4,9 @@
 rule plot_examples:
     """Draw what a model looks at for some phrases of the first shard, best to worst score."""
     input:
-        unpack(examples_inputs),
-        narratives="results/{dataset}/narratives.parquet",
-        phrases="results/{dataset}/phrases.parquet",
+        unpack(plot_examples_inputs),
+        narratives=rules.index_phrases.output.narratives,
+        phrases=rules.index_phrases.output.phrases,
     output:
         report(
             "results/{dataset}/figures/examples/{model}/{attribution}.pdf",
@@ -24,7 +24,7 @@ rule plot_examples:
         ),
     params:
         code=code_of("plot_examples"),
-        spec=examples_spec,
+        spec=plot_examples_spec,
     log:
         "logs/{dataset}/plot_examples/{model}/{attribution}.log",
     benchmark:
@@ -42,9 +42,9 @@ rule plot_examples:
 rule animate_narrative:
     """Animate a narrative's phrases in turn, each over the pixels that a model looks at."""
     input:
-        unpack(animation_inputs),
-        narratives="results/{dataset}/narratives.parquet",
-        phrases="results/{dataset}/phrases.parquet",
+        unpack(animate_narrative_inputs),
+        narratives=rules.index_phrases.output.narratives,
+        phrases=rules.index_phrases.output.phrases,
     output:
         animation=report(
             "results/{dataset}/animations/{model}/{attribution}/{narrative}.gif",
@@ -55,7 +55,7 @@ rule animate_narrative:
         ),
     params:
         code=code_of("animate_narrative"),
-        spec=animation_spec,
+        spec=animate_narrative_spec,
     log:
         "logs/{dataset}/animate_narrative/{model}/{attribution}/{narrative}.log",
     benchmark:

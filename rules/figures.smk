@@ -1,96 +1,38 @@
-"""The charts, each drawn from tables; and the settings and inputs of what shows examples."""
-
-from clip_grounding.files import digest_file
-from clip_grounding.gallery.page import ASSETS
-
-
-def explained_pairs(dataset):
-    """The models and attributions that have maps, with the directions that each has them in."""
-    pairs = {}
-    for model, attribution, direction in explained_of(dataset):
-        pairs.setdefault((model, attribution), []).append(direction)
-    return pairs
-
-
-def first_explained(dataset):
-    """Model and attribution of the charts that have room for one: the first with most directions."""
-    pairs = explained_pairs(dataset)
-    model, attribution = max(pairs, key=lambda pair: len(pairs[pair]))
-    return {"model": model, "attribution": attribution}
-
-
-def bars_spec(wildcards):
-    models, attributions = zip(*explained_pairs(wildcards.dataset), strict=True)
-    return spec_of(
-        models=list(dict.fromkeys(models)),
-        attributions=list(dict.fromkeys(attributions)),
-        confidence=CONFIG["bootstrap"]["confidence"],
-    )
-
-
-def interval_spec(wildcards):
-    return spec_of(confidence=CONFIG["bootstrap"]["confidence"])
-
-
-def pair_spec(wildcards):
-    return spec_of(
-        **first_explained(wildcards.dataset), confidence=CONFIG["bootstrap"]["confidence"]
-    )
-
-
-def areas_spec(wildcards):
-    return spec_of(
-        **first_explained(wildcards.dataset), bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]
-    )
-
+"""Charts, each drawn from tables."""
 
 # name of the figure: (its tables, its settings, its label in the report); it is drawn by
 # `draw_<name>` in clip_grounding/figures/<name>.py
 CHARTS = {
-    "heatmap": (["rankings"], interval_spec, "models and attributions"),
-    "cost": (["summary"], interval_spec, "score and cost"),
-    "scores": (["summary"], bars_spec, "poster scores"),
-    "strict": (["summary"], bars_spec, "strict scores"),
-    "differences": (["comparisons"], bars_spec, "paired differences"),
-    "area": (["areas"], pair_spec, "scores by region area"),
-    "slices": (["summary"], pair_spec, "strict scores by slice"),
-    "thresholds": (["curves", "summary"], interval_spec, "IoU by threshold"),
-    "waterfall": (["waterfall"], pair_spec, "from poster to strict"),
+    "heatmap": (rules.rank_contenders.output.rankings, interval_spec, "models and attributions"),
+    "cost": (rules.summarize_scores.output.summary, interval_spec, "score and cost"),
+    "scores": (rules.summarize_scores.output.summary, bars_spec, "poster scores"),
+    "strict": (rules.summarize_scores.output.summary, bars_spec, "strict scores"),
+    "differences": (rules.compare_contenders.output.comparisons, bars_spec, "paired differences"),
+    "area": (rules.summarize_areas.output.areas, pair_spec, "scores by region area"),
+    "slices": (rules.summarize_scores.output.summary, pair_spec, "strict scores by slice"),
+    "thresholds": (
+        [rules.summarize_curves.output.curves, rules.summarize_scores.output.summary],
+        interval_spec,
+        "IoU by threshold",
+    ),
+    "waterfall": (rules.summarize_waterfall.output.summary, pair_spec, "from poster to strict"),
 }
 
-# The same of the target `evidence`, which the others do not ask for.
+# The same for the target `evidence`, which no other target includes.
 EVIDENCE_CHARTS = {
-    "evidence": (["evidence"], interval_spec, "localisation and faithfulness"),
-    "effects": (["evidence"], interval_spec, "effects of regions"),
-    "outcomes": (["outcomes"], interval_spec, "four outcomes"),
-    "removal": (["removal"], pair_spec, "similarity under removal"),
+    "evidence": (
+        rules.summarize_evidence.output.evidence_csv,
+        interval_spec,
+        "localisation and faithfulness",
+    ),
+    "effects": (rules.summarize_evidence.output.evidence_csv, interval_spec, "effects of regions"),
+    "outcomes": (rules.summarize_evidence.output.outcomes_csv, interval_spec, "four outcomes"),
+    "removal": (
+        rules.summarize_evidence.output.removal_curves_csv,
+        pair_spec,
+        "similarity under removal",
+    ),
 }
-
-
-def figures_of(dataset):
-    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
-    pages = [f"examples/{model}/{attribution}" for model, attribution in explained_pairs(dataset)]
-    return [
-        f"results/{dataset}/figures/{name}.{suffix}"
-        for name in [*CHARTS, *pages]
-        for suffix in ("pdf", "png")
-    ]
-
-
-captioned = report  # a line cannot begin with `report`, which is a directive
-
-
-def chart_files(chart, label):
-    return [
-        captioned(
-            f"results/{{dataset}}/figures/{chart}.{suffix}",
-            caption=f"report/{chart}.rst",
-            category="{dataset}",
-            subcategory="Scores",
-            labels={"figure": label, "format": suffix.upper()},
-        )
-        for suffix in ("pdf", "png")
-    ]
 
 
 for chart, (tables, spec, label) in {**CHARTS, **EVIDENCE_CHARTS}.items():
@@ -100,7 +42,7 @@ for chart, (tables, spec, label) in {**CHARTS, **EVIDENCE_CHARTS}.items():
             f"plot_{chart}"
         localrule: True
         input:
-            [f"results/{{dataset}}/{table}.csv" for table in tables],
+            tables,
         output:
             chart_files(chart, label),
         params:
@@ -118,100 +60,3 @@ for chart, (tables, spec, label) in {**CHARTS, **EVIDENCE_CHARTS}.items():
             "../envs/tables.yaml"
         script:
             "../workflow_scripts/plot_chart.py"
-
-
-def examples_spec(wildcards):
-    return spec_of(
-        split=DATASETS[wildcards.dataset]["split"],
-        directions=directions_of(wildcards.attribution),
-        examples=CONFIG["figures"]["examples"],
-    )
-
-
-def examples_inputs(wildcards):
-    """The images, and the first shard's regions, relevance maps and scores in each direction."""
-    shard = shards_of(wildcards.dataset)[0].name
-    path = f"results/{{dataset}}/{{kind}}/{{model}}/{{attribution}}/{{direction}}/{shard}.parquet"
-    return {
-        "images": images_file(wildcards.dataset, shard),
-        "masks": f"results/{wildcards.dataset}/masks/{shard}.parquet",
-        **{
-            kind: [
-                path.format(**wildcards, kind=kind, direction=name)
-                for name in directions_of(wildcards.attribution)
-            ]
-            for kind in ("relevance", "scores")
-        },
-    }
-
-
-def animation_spec(wildcards):
-    """A narrative's number, or how one is chosen among the examples."""
-    settings = {"narrative": wildcards.narrative, "examples": CONFIG["figures"]["examples"]}
-    if wildcards.narrative != "auto":
-        settings = {"narrative": int(wildcards.narrative)}
-    return spec_of(
-        model=wildcards.model,
-        attribution=wildcards.attribution,
-        split=DATASETS[wildcards.dataset]["split"],
-        **settings,
-    )
-
-
-def animation_inputs(wildcards):
-    """Regions and maps: of the first shard with its scores to choose from, or of all shards."""
-    dataset = wildcards.dataset
-    shards = shards_of(dataset)[:1] if wildcards.narrative == "auto" else shards_of(dataset)
-    path = f"results/{dataset}/{{}}/{wildcards.model}/{wildcards.attribution}/text_to_image/{{}}.parquet"
-    return {
-        "images": images_files(dataset, shards),
-        "masks": [f"results/{dataset}/masks/{shard.name}.parquet" for shard in shards],
-        "relevance": [path.format("relevance", shard.name) for shard in shards],
-        "scores": (
-            [path.format("scores", shard.name) for shard in shards]
-            if wildcards.narrative == "auto"
-            else []
-        ),
-    }
-
-
-def animations_of(dataset):
-    """The animation of every model and attribution that has maps of pixels."""
-    narrative = CONFIG["figures"]["animation"]
-    if narrative is None:
-        return []
-    return [
-        f"results/{dataset}/animations/{model}/{attribution}/{narrative}.gif"
-        for (model, attribution), directions in explained_pairs(dataset).items()
-        if "text_to_image" in directions
-    ]
-
-
-def mask_files(wildcards):
-    return shard_files("results/{dataset}/masks/{shard}.parquet", wildcards.dataset)
-
-
-def all_images_files(wildcards):
-    return images_files(wildcards.dataset, shards_of(wildcards.dataset))
-
-
-def relevance_files(wildcards):
-    return evaluation_files("relevance", wildcards.dataset, explained_of(wildcards.dataset))
-
-
-def gallery_spec(wildcards):
-    """What the gallery shows, and the digests of the files that the page is made of."""
-    return spec_of(
-        **CONFIG["gallery"],
-        dataset=wildcards.dataset,
-        split=DATASETS[wildcards.dataset]["split"],
-        directions=[
-            direction
-            for direction in DIRECTIONS
-            if any(direction in own for own in explained_pairs(wildcards.dataset).values())
-        ],
-        evaluations=explained_of(wildcards.dataset),
-        shards=len(shards_of(wildcards.dataset)),
-        seed=CONFIG["seed"],
-        assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
-    )

@@ -4,18 +4,18 @@
 rule build_gallery:
     """Show a sample of phrases in both directions, with every model's maps and scores."""
     input:
-        scores="results/{dataset}/scores.parquet",
-        phrases="results/{dataset}/phrases.parquet",
-        narratives="results/{dataset}/narratives.parquet",
-        masks=mask_files,
-        relevance=relevance_files,
-        images=all_images_files,
+        scores=rules.collect_scores.output.scores,
+        phrases=rules.index_phrases.output.phrases,
+        narratives=rules.index_phrases.output.narratives,
+        masks=lambda wildcards: shard_files(rules.rasterize_masks.output.masks, wildcards.dataset),
+        relevance=explained_files(rules.compute_relevance.output.relevance),
+        images=lambda wildcards: images_files(wildcards.dataset, shards_of(wildcards.dataset)),
     output:
         page="results/{dataset}/gallery/index.html",
         index="results/{dataset}/gallery/files/index.js",
     params:
         code=code_of("build_gallery"),
-        spec=gallery_spec,
+        spec=build_gallery_spec,
     log:
         "logs/{dataset}/build_gallery.log",
     benchmark:

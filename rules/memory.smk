@@ -50,7 +50,7 @@ def takes_part(wildcards, dataset):
         wildcards["attribution"],
         wildcards["direction"],
     ]
-    return evaluation in [*evaluations_of(dataset), *evidence_evaluations(dataset)]
+    return evaluation in [*evaluations_of(dataset), *plan.list_maps(CONFIG, dataset)]
 
 
 def settings_of(maker, wildcards):

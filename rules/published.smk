@@ -2,6 +2,9 @@
 they say by themselves. Both targets need the setting `published_metrics`.
 """
 
+from clip_grounding.published import files as published_files
+from clip_grounding.published.means import choose_published_pair
+
 
 rule download_published:
     """Download one of the six published files, or link to it on this machine."""
@@ -9,7 +12,7 @@ rule download_published:
     output:
         file="data/published/{file}",
     params:
-        spec=published_spec,
+        spec=download_published_spec,
     wildcard_constraints:
         file=one_of(published_files.NAMES),
     log:
@@ -29,7 +32,7 @@ rule download_published:
 rule read_published:
     """Read the six published files, running none of their code, and tell narratives apart."""
     input:
-        files=[f"data/published/{name}" for name in published_files.NAMES],
+        files=expand(rules.download_published.output.file, file=published_files.NAMES),
     output:
         scores="results/published/scores.parquet",
     params:
@@ -52,9 +55,9 @@ rule read_published:
 rule compare_published:
     """Compare our poster scores with the published ones, phrase by phrase."""
     input:
-        scores=f"results/{CONFIG['dataset']}/scores.parquet",
-        phrases=f"results/{CONFIG['dataset']}/phrases.parquet",
-        published="results/published/scores.parquet",
+        scores=rules.collect_scores.output.scores.format(dataset=CONFIG["dataset"]),
+        phrases=rules.index_phrases.output.phrases.format(dataset=CONFIG["dataset"]),
+        published=rules.read_published.output.scores,
     output:
         agreement=report(
             f"results/{CONFIG['dataset']}/published/agreement.csv",
@@ -72,7 +75,7 @@ rule compare_published:
         ),
     params:
         code=code_of("compare_published"),
-        spec=compare_spec,
+        spec=spec_of(dataset=CONFIG["dataset"], **choose_published_pair(CONFIG, CONFIG["dataset"])),
     log:
         f"logs/{CONFIG['dataset']}/compare_published.log",
     benchmark:
@@ -90,7 +93,7 @@ rule compare_published:
 rule reanalyse_published:
     """Work out from the published scores alone what the poster's number hides."""
     input:
-        published="results/published/scores.parquet",
+        published=rules.read_published.output.scores,
     output:
         table=report(
             "results/published/hollow.csv",
@@ -107,7 +110,7 @@ rule reanalyse_published:
         ),
     params:
         code=code_of("reanalyse_published"),
-        spec=reanalyse_spec,
+        spec=spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]),
     log:
         "logs/published/reanalyse_published.log",
     benchmark:

@@ -4,7 +4,7 @@
 rule rank_contenders:
     """Rank the models and attributions by score, with groups that cannot be told apart."""
     input:
-        scores="results/{dataset}/scores.parquet",
+        scores=rules.collect_scores.output.scores,
     output:
         rankings=report(
             "results/{dataset}/rankings.csv",
@@ -15,7 +15,7 @@ rule rank_contenders:
         ),
     params:
         code=code_of("rank_contenders"),
-        spec=comparison_spec,
+        spec=spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]),
     log:
         "logs/{dataset}/rank_contenders.log",
     benchmark:

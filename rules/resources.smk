@@ -11,7 +11,7 @@ def uses_gpu(wildcards):
 
 
 def shard_size(wildcards):
-    start, stop = shard_span(wildcards.dataset, wildcards.shard)
+    start, stop = span_of(wildcards)
     return stop - start
 
 
@@ -40,6 +40,30 @@ def relevance_mb(wildcards, attempt):
 def relevance_batch(wildcards, attempt):
     """The script's batch size: a smaller one makes the same maps in less memory."""
     return sizing.relevance_batch(CONFIG["batch_size"], attempt)
+
+
+def evidence_minutes(stage, share):
+    """Return a request for a job that measures a share of the images."""
+
+    def minutes(wildcards, threads, attempt):
+        settings, size = CONFIG["evidence"], shard_size(wildcards)
+        return sizing.evidence_minutes(
+            # A draw may take more images of a shard than its share.
+            images=min(size, 10 + 2 * share(CONFIG, wildcards.dataset) * size),
+            model=MODELS[wildcards.model],
+            direction=wildcards.direction,
+            passes=sizing.evidence_passes(stage, settings["subsets"], settings["controls"]),
+            threads=threads,
+            gpu=uses_gpu(wildcards) > 0,
+            attempt=attempt,
+        )
+
+    return minutes
+
+
+def evidence_mb(wildcards, attempt):
+    batch_size = relevance_batch(wildcards, attempt)
+    return sizing.evidence_mb(MODELS[wildcards.model], batch_size, uses_gpu(wildcards) > 0, attempt)
 
 
 def scoring_minutes(wildcards, attempt):

@@ -9,7 +9,11 @@ rule render_scenes:
         narratives="data/{dataset}/narratives.json",
     params:
         code=code_of("render_scenes"),
-        spec=scenes_spec,
+        spec=lambda wildcards: spec_of(
+            image_count=DATASETS[wildcards.dataset]["image_count"],
+            seed=DATASETS[wildcards.dataset]["seed"],
+            split=split_of(wildcards),
+        ),
     wildcard_constraints:
         dataset=one_of(dataset_names("scenes")),
     log:
@@ -29,10 +33,10 @@ rule render_scenes:
 rule train_scenes_clip:
     """Train a small CLIP on scenes that no dataset evaluates."""
     output:
-        manifest="data/models/{model}/manifest.json",
+        manifest=CHECKPOINT,
     params:
         code=code_of("train_scenes_clip"),
-        spec=training_spec,
+        spec=lambda wildcards: spec_of(**MODELS[wildcards.model]),
     wildcard_constraints:
         model=one_of(model_names("train")),
     log:

@@ -1,17 +1,28 @@
 """Scores: per phrase and shard, then one table of all contenders and its summary."""
 
+from clip_grounding.published.means import list_published_means
+from clip_grounding.scoring.baselines import BASELINES
+
 
 rule score_relevance:
     """Score one shard's relevance maps of a model and attribution."""
     input:
-        unpack(truth_inputs),
-        relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
+        phrases=rules.index_phrases.output.phrases,
+        masks=rules.rasterize_masks.output.masks,
+        checkpoint=CHECKPOINT,
+        narratives=branch(asks_for_words, then=rules.index_phrases.output.narratives),
+        relevance=rules.compute_relevance.output.relevance,
     output:
         scores="results/{dataset}/scores/{model}/{attribution}/{direction}/{shard}.parquet",
         thresholds="results/{dataset}/thresholds/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
         code=code_of("score_relevance"),
-        spec=score_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset,
+            span=span_of(wildcards),
+            direction=wildcards.direction,
+            seed=CONFIG["seed"],
+        ),
     log:
         "logs/{dataset}/score_relevance/{model}/{attribution}/{direction}/{shard}.log",
     benchmark:
@@ -29,12 +40,21 @@ rule score_relevance:
 rule score_baseline:
     """Score a baseline, which needs no model, on one shard."""
     input:
-        unpack(truth_inputs),
+        phrases=rules.index_phrases.output.phrases,
+        masks=rules.rasterize_masks.output.masks,
+        checkpoint=lambda wildcards: CHECKPOINT.format(model=models_of(wildcards.dataset)[0]),
+        narratives=branch(asks_for_words, then=rules.index_phrases.output.narratives),
     output:
         scores="results/{dataset}/scores/baseline/{attribution}/{direction}/{shard}.parquet",
     params:
         code=code_of("score_baseline"),
-        spec=baseline_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset,
+            span=span_of(wildcards),
+            direction=wildcards.direction,
+            baseline=wildcards.attribution,
+            seed=CONFIG["seed"] if BASELINES[wildcards.attribution].is_drawn else None,
+        ),
     wildcard_constraints:
         attribution=one_of(EVALUATE["baselines"]),
     log:
@@ -54,13 +74,18 @@ rule score_baseline:
 rule score_waterfall:
     """Score one shard's maps after each correction from the poster's protocol to the strict one."""
     input:
-        unpack(waterfall_inputs),
-        relevance="results/{dataset}/relevance/{model}/{attribution}/{direction}/{shard}.parquet",
+        phrases=rules.index_phrases.output.phrases,
+        masks=rules.rasterize_masks.output.masks,
+        checkpoint=branch(asks_for_words, then=CHECKPOINT),
+        narratives=branch(asks_for_words, then=rules.index_phrases.output.narratives),
+        relevance=rules.compute_relevance.output.relevance,
     output:
         waterfall="results/{dataset}/waterfall/{model}/{attribution}/{direction}/{shard}.parquet",
     params:
         code=code_of("score_waterfall"),
-        spec=waterfall_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset, span=span_of(wildcards), direction=wildcards.direction
+        ),
     log:
         "logs/{dataset}/score_waterfall/{model}/{attribution}/{direction}/{shard}.log",
     benchmark:
@@ -78,7 +103,7 @@ rule score_waterfall:
 rule summarize_waterfall:
     """Average the steps from the poster's protocol to the strict one."""
     input:
-        waterfall=waterfall_files,
+        waterfall=explained_files(rules.score_waterfall.output.waterfall),
     output:
         summary=report(
             "results/{dataset}/waterfall.csv",
@@ -89,7 +114,12 @@ rule summarize_waterfall:
         ),
     params:
         code=code_of("summarize_waterfall"),
-        spec=steps_spec,
+        spec=lambda wildcards: spec_of(
+            evaluations=explained_of(wildcards.dataset),
+            shards=len(shards_of(wildcards.dataset)),
+            bootstrap=CONFIG["bootstrap"],
+            seed=CONFIG["seed"],
+        ),
     log:
         "logs/{dataset}/summarize_waterfall.log",
     benchmark:
@@ -107,12 +137,20 @@ rule summarize_waterfall:
 rule collect_scores:
     """Put the scores of all contenders and shards into one table."""
     input:
-        scores=score_files,
+        scores=lambda wildcards: files_of(
+            rules.score_relevance.output.scores,
+            wildcards.dataset,
+            evaluations_of(wildcards.dataset),
+        ),
     output:
         scores="results/{dataset}/scores.parquet",
     params:
         code=code_of("collect_scores"),
-        spec=collect_spec,
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset,
+            evaluations=evaluations_of(wildcards.dataset),
+            shards=len(shards_of(wildcards.dataset)),
+        ),
     log:
         "logs/{dataset}/collect_scores.log",
     benchmark:
@@ -130,10 +168,10 @@ rule collect_scores:
 rule summarize_scores:
     """Average the scores, with intervals from resampling the images; count what is left out."""
     input:
-        scores="results/{dataset}/scores.parquet",
+        scores=rules.collect_scores.output.scores,
         costs=cost_files,
-        phrases="results/{dataset}/phrases.parquet",
-        narratives="results/{dataset}/narratives.parquet",
+        phrases=rules.index_phrases.output.phrases,
+        narratives=rules.index_phrases.output.narratives,
     output:
         summary=report(
             "results/{dataset}/summary.csv",
@@ -151,7 +189,11 @@ rule summarize_scores:
         ),
     params:
         code=code_of("summarize_scores"),
-        spec=summary_spec,
+        spec=lambda wildcards: spec_of(
+            bootstrap=CONFIG["bootstrap"],
+            seed=CONFIG["seed"],
+            published=list_published_means(CONFIG, wildcards.dataset),
+        ),
     log:
         "logs/{dataset}/summarize_scores.log",
     benchmark:
@@ -169,7 +211,7 @@ rule summarize_scores:
 rule compare_contenders:
     """Paired differences of the contenders, with intervals and corrected p-values."""
     input:
-        scores="results/{dataset}/scores.parquet",
+        scores=rules.collect_scores.output.scores,
     output:
         comparisons=report(
             "results/{dataset}/comparisons.csv",
@@ -180,7 +222,7 @@ rule compare_contenders:
         ),
     params:
         code=code_of("compare_contenders"),
-        spec=comparison_spec,
+        spec=spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]),
     log:
         "logs/{dataset}/compare_contenders.log",
     benchmark:
@@ -198,7 +240,7 @@ rule compare_contenders:
 rule summarize_areas:
     """Average the first model's scores, and the baselines', on the phrases of each region area."""
     input:
-        scores="results/{dataset}/scores.parquet",
+        scores=rules.collect_scores.output.scores,
     output:
         areas=report(
             "results/{dataset}/areas.csv",
@@ -209,7 +251,11 @@ rule summarize_areas:
         ),
     params:
         code=code_of("summarize_areas"),
-        spec=areas_spec,
+        spec=lambda wildcards: spec_of(
+            **contenders.choose_shown_pair(CONFIG, wildcards.dataset),
+            bootstrap=CONFIG["bootstrap"],
+            seed=CONFIG["seed"],
+        ),
     log:
         "logs/{dataset}/summarize_areas.log",
     benchmark:
@@ -227,7 +273,7 @@ rule summarize_areas:
 rule summarize_curves:
     """Average the foreground IoU of every model at each threshold."""
     input:
-        thresholds=threshold_files,
+        thresholds=explained_files(rules.score_relevance.output.thresholds),
     output:
         curves=report(
             "results/{dataset}/curves.csv",
@@ -238,7 +284,12 @@ rule summarize_curves:
         ),
     params:
         code=code_of("summarize_curves"),
-        spec=steps_spec,
+        spec=lambda wildcards: spec_of(
+            evaluations=explained_of(wildcards.dataset),
+            shards=len(shards_of(wildcards.dataset)),
+            bootstrap=CONFIG["bootstrap"],
+            seed=CONFIG["seed"],
+        ),
     log:
         "logs/{dataset}/summarize_curves.log",
     benchmark:

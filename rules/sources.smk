@@ -111,27 +111,31 @@ def images_files(dataset, shards):
     return list(dict.fromkeys(images_file(dataset, shard.name) for shard in shards))
 
 
-def source_spec(wildcards):
-    """Return the facts and needed parts of a file, without where it is on this machine."""
+def images_input(wildcards):
+    return images_file(wildcards.dataset, wildcards.shard)
+
+
+def download_source_spec(wildcards):
+    """Return the facts and needed parts of a file, but not its place on this machine."""
     name, _, _ = wildcards.source.partition(".")
     source = source_of(wildcards.dataset, name)
     part = {}
     if name == "panoptic" and is_remote(source):
-        part["split"] = DATASETS[wildcards.dataset]["split"]
+        part["split"] = split_of(wildcards)
     return spec_of(**describe_source(source, DIGESTS), **part)
 
 
-def images_spec(wildcards):
+def download_images_spec(wildcards):
     return spec_of(
         **describe_source(source_of(wildcards.dataset, "images"), DIGESTS),
-        split=DATASETS[wildcards.dataset]["split"],
-        span=shard_span(wildcards.dataset, wildcards.shard),
+        split=split_of(wildcards),
+        span=span_of(wildcards),
     )
 
 
-def listed_spec(wildcards):
-    """A folder of images is its content, wherever it lies."""
-    folder, split = images_folder(wildcards.dataset), DATASETS[wildcards.dataset]["split"]
+def list_images_spec(wildcards):
+    """Return the settings of a folder of images: its content, wherever it lies."""
+    folder, split = images_folder(wildcards.dataset), split_of(wildcards)
     source = source_of(wildcards.dataset, "images")
     if (source["size"], source["sha256"]) != (None, None):
         raise WorkflowError(
@@ -146,18 +150,29 @@ def listed_spec(wildcards):
     return spec_of(split=split, content=content)
 
 
-def checkpoint_spec(wildcards):
-    """A hub checkpoint is its revision; a local folder is its content, wherever it lies."""
+def fetch_checkpoint_spec(wildcards):
+    """Return a checkpoint's settings: a hub revision, or a local folder's content."""
     model = MODELS[wildcards.model]
     if model["revision"] is not None:
         return spec_of(checkpoint=model["checkpoint"], revision=model["revision"], content=None)
     return spec_of(content=digest_folder(model["checkpoint"], DIGESTS))
 
 
+def download_published_spec(wildcards):
+    folder = CONFIG["published_metrics"]
+    if folder is None:
+        raise WorkflowError(
+            "published_metrics: not set; give the folder or the URL prefix of the six published"
+            " files, for example --config published_metrics=path/to/folder"
+        )
+    place = f"{folder.rstrip('/')}/{wildcards.file}"
+    return spec_of(**describe_source({"url": [place]}, DIGESTS))
+
+
 def downloads_of(dataset):
-    """All that a dataset's evaluation needs from elsewhere."""
+    """List everything that a dataset's evaluation needs from elsewhere."""
     models = [model for model in models_of(dataset) if "checkpoint" in MODELS[model]]
-    checkpoints = [f"data/models/{model}/manifest.json" for model in models]
+    checkpoints = [CHECKPOINT.format(model=model) for model in models]
     if DATASETS[dataset]["kind"] != "png":
         return checkpoints
     return [

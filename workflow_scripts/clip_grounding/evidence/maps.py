@@ -10,13 +10,6 @@ from clip_grounding.scoring.images import join_maps
 WITHIN = {"text_to_image": "image_id", "image_to_text": "narrative"}
 """What identifies the items of a direction."""
 
-CONTROLS = {
-    "random": ("text_to_image", "image_to_text"),
-    "center": ("text_to_image",),
-    "constant": ("text_to_image", "image_to_text"),
-}
-"""Maps that know nothing, with the directions that they are there for."""
-
 FEWEST_UNITS = 3
 """With fewer units a map has nothing to rank."""
 
@@ -76,7 +69,7 @@ def read_maps(
     grid: tuple[int, int],
     seed: int,
 ) -> pd.DataFrame:
-    """Return an attribution's maps of the drawn phrases, or those of one of `CONTROLS`.
+    """Return an attribution's maps of the drawn phrases, or those of one of `plan.CONTROLS`.
 
     Parameters
     ----------

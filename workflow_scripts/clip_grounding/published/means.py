@@ -1,5 +1,6 @@
 """The poster's published means, and the one experiment that they belong to."""
 
+from clip_grounding.workflow.contenders import BASELINE, list_evaluations, list_pairs
 from clip_grounding.workflow.contracts import method_of
 
 PUBLISHED_MEANS = {
@@ -36,3 +37,45 @@ def published_mean(direction: str, prompt: str, attribution: dict, model: dict) 
         and model.get("checkpoint") == _CHECKPOINT
     )
     return PUBLISHED_MEANS[direction].get(prompt) if is_poster else None
+
+
+def list_published_means(config: dict, dataset: str) -> list[list]:
+    """List what has been published of the contenders that are evaluated on a dataset.
+
+    Parameters
+    ----------
+    config : dict
+        The validated settings.
+    dataset : str
+
+    Returns
+    -------
+    list of [direction, model, attribution, prompt, mean]
+        Empty unless the dataset is all of PNG val2017.
+    """
+    if not is_published_dataset(config["datasets"][dataset], config["max_images"]):
+        return []
+    rows = []
+    for model, attribution, direction in list_evaluations(config, dataset):
+        prompts = ["none"] if model == BASELINE else ["matched", "unimodal"]
+        for prompt in prompts:
+            mean = published_mean(
+                direction,
+                attribution if model == BASELINE else prompt,
+                config["attributions"].get(attribution, {}),
+                config["models"].get(model, {}),
+            )
+            if mean is not None:
+                rows.append([direction, model, attribution, prompt, mean])
+    return rows
+
+
+def choose_published_pair(config: dict, dataset: str) -> dict[str, str]:
+    """Return the evaluated model and attribution that were published; else the first ones."""
+    pairs = list_pairs(config, dataset)
+    for model, attribution in pairs:
+        settings = config["attributions"][attribution], config["models"][model]
+        if published_mean("text_to_image", "matched", *settings) is not None:
+            return {"model": model, "attribution": attribution}
+    model, attribution = pairs[0]
+    return {"model": model, "attribution": attribution}

@@ -1,0 +1,53 @@
+"""The paths that rules share, and lists of them: of every shard, of every contender.
+
+A rule's path is `rules.<rule>.output.<name>`; that of a checkpoint, which one of two rules makes,
+is `CHECKPOINT`.
+"""
+
+CHECKPOINT = "data/models/{model}/manifest.json"
+
+
+def shard_files(pattern, dataset, **wildcards):
+    """List the files of all shards, of a pattern that has {shard}."""
+    return [
+        pattern.format(dataset=dataset, shard=shard.name, **wildcards)
+        for shard in shards_of(dataset)
+    ]
+
+
+def files_of(pattern, dataset, evaluations):
+    """List every shard's file of a pattern, evaluation by evaluation."""
+    return [
+        path
+        for model, attribution, direction in evaluations
+        for path in shard_files(
+            pattern, dataset, model=model, attribution=attribution, direction=direction
+        )
+    ]
+
+
+def explained_files(pattern):
+    """Return an input function: the files of all evaluations that have maps."""
+    return lambda wildcards: files_of(pattern, wildcards.dataset, explained_of(wildcards.dataset))
+
+
+def evaluation_files(stage, dataset, evaluations):
+    """Every shard's file of a stage, evaluation by evaluation."""
+    path = f"results/{{dataset}}/{stage}/{{model}}/{{attribution}}/{{direction}}/{{shard}}.parquet"
+    return files_of(path, dataset, evaluations)
+
+
+def cost_files(wildcards):
+    """The relevance jobs' benchmark files, of the evaluations that have them for all shards.
+
+    Where maps are there and their benchmark file is not, its job must not run again for it.
+    """
+    files = []
+    for evaluation in explained_of(wildcards.dataset):
+        relevance = evaluation_files("relevance", wildcards.dataset, [evaluation])
+        folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(evaluation)}"
+        costs = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
+        pairs = zip(costs, relevance, strict=True)
+        if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
+            files += costs
+    return files
