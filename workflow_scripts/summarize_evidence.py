@@ -1,8 +1,7 @@
 """Average the evidence of every contender, with intervals, and count its outcomes."""
 
 from clip_grounding.evidence.summary import EVIDENCE, OUTCOME_SHARES, summarize_evidence
-from clip_grounding.files import replacing
-from clip_grounding.tables import read_evaluations, read_table
+from clip_grounding.tables import read_evaluations, read_table, write_csv
 from clip_grounding.vocabulary import CONTENDER, PHRASE
 from clip_grounding.workflow.job import start_job
 
@@ -27,7 +26,6 @@ evidence, shares = summarize_evidence(
     seed=spec["seed"],
 )
 for name, table, schema in (("evidence", evidence, EVIDENCE), ("outcomes", shares, OUTCOME_SHARES)):
-    with replacing(outputs[f"{name}_csv"]) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+    write_csv(outputs[f"{name}_csv"], table)
     job.write_table(outputs[name], table, schema)
 job.finish()
