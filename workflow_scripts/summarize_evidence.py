@@ -1,6 +1,7 @@
 """Average the evidence of every contender, with intervals, and count its outcomes."""
 
 from clip_grounding.evidence.summary import EVIDENCE, OUTCOME_SHARES, summarize_evidence
+from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.tables import read_evaluations, read_table, write_csv
 from clip_grounding.vocabulary import CONTENDER, PHRASE
 from clip_grounding.workflow.job import start_job
@@ -22,8 +23,7 @@ evidence, shares = summarize_evidence(
     scores=read_table(inputs.scores, columns=[*PHRASE, "direction", *CONTENDER, "ap"]),
     phrases=read_table(inputs.phrases),
     narratives=read_table(inputs.narratives),
-    **spec["bootstrap"],
-    seed=spec["seed"],
+    bootstrap=Bootstrap(**spec["bootstrap"], seed=spec["seed"]),
 )
 for name, table, schema in (("evidence", evidence, EVIDENCE), ("outcomes", shares, OUTCOME_SHARES)):
     write_csv(outputs[f"{name}_csv"], table)

@@ -1,5 +1,6 @@
 """Average the scores of every contender, with intervals, and count what they leave out and cost."""
 
+from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.statistics.costs import add_costs, count_maps, read_costs
 from clip_grounding.statistics.coverage import count_coverage
 from clip_grounding.statistics.summary import add_published, summarize
@@ -13,8 +14,7 @@ summary = summarize(
     scores,
     read_table(snakemake.input.phrases),
     read_table(snakemake.input.narratives),
-    **spec["bootstrap"],
-    seed=spec["seed"],
+    Bootstrap(**spec["bootstrap"], seed=spec["seed"]),
 )
 summary = add_published(summary, spec["published"])
 summary = add_costs(summary, read_costs(snakemake.input.costs), count_maps(scores))
