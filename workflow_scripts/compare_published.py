@@ -1,8 +1,7 @@
 """Compare our poster scores with the published ones, phrase by phrase."""
 
-from clip_grounding.files import replacing
 from clip_grounding.published.agreement import compare_with_published
-from clip_grounding.tables import read_table
+from clip_grounding.tables import read_table, write_csv
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -14,7 +13,6 @@ agreement, worst = compare_with_published(
     model=spec["model"],
     attribution=spec["attribution"],
 )
-for table, path in ((agreement, snakemake.output.agreement), (worst, snakemake.output.worst)):
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+write_csv(snakemake.output.agreement, agreement)
+write_csv(snakemake.output.worst, worst)
 job.finish()

@@ -1,20 +1,19 @@
 """Work out from the published scores alone what the poster's number hides: table and figure."""
 
 from clip_grounding.figures.style import save_figure
-from clip_grounding.files import replacing
 from clip_grounding.published.figure import draw_scores_by_area
 from clip_grounding.published.reanalysis import hollow_table, phrase_table, scores_by_area
-from clip_grounding.tables import read_table
+from clip_grounding.statistics.bootstrap import Bootstrap
+from clip_grounding.tables import read_table, write_csv
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
 spec = job.spec
-bootstrap = {**spec["bootstrap"], "seed": spec["seed"]}
+bootstrap = Bootstrap(**spec["bootstrap"], seed=spec["seed"])
 phrases = phrase_table(read_table(snakemake.input.published))
 
-with replacing(snakemake.output.table) as temporary:
-    hollow_table(phrases, **bootstrap).to_csv(temporary, index=False, float_format="%.6f")
-curves = scores_by_area(phrases, **bootstrap)
-figure = draw_scores_by_area(curves, bootstrap["confidence"])
+write_csv(snakemake.output.table, hollow_table(phrases, bootstrap))
+curves = scores_by_area(phrases, bootstrap)
+figure = draw_scores_by_area(curves, bootstrap.confidence)
 save_figure(figure, [snakemake.output.pdf, snakemake.output.png], dpi=300)
 job.finish()

@@ -1,14 +1,14 @@
 """Average the foreground IoU of every model and attribution at each threshold."""
 
-from clip_grounding.files import replacing
+from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.statistics.curves import average_curves
-from clip_grounding.tables import read_evaluations
+from clip_grounding.tables import read_evaluations, write_csv
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
 spec = job.spec
+bootstrap = Bootstrap(**spec["bootstrap"], seed=spec["seed"])
 tables = read_evaluations(snakemake.input.thresholds, spec["evaluations"], spec["shards"])
-curves = average_curves(tables, **spec["bootstrap"], seed=spec["seed"])
-with replacing(snakemake.output.curves) as temporary:
-    curves.to_csv(temporary, index=False, float_format="%.6f")
+curves = average_curves(tables, bootstrap)
+write_csv(snakemake.output.curves, curves)
 job.finish()

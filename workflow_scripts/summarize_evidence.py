@@ -2,8 +2,8 @@
 
 from clip_grounding.evidence.curves import REMOVAL_CURVES, average_removal
 from clip_grounding.evidence.summary import EVIDENCE, OUTCOME_SHARES, summarize_evidence
-from clip_grounding.files import replacing
-from clip_grounding.tables import read_evaluations, read_table
+from clip_grounding.statistics.bootstrap import Bootstrap
+from clip_grounding.tables import read_evaluations, read_table, write_csv
 from clip_grounding.vocabulary import CONTENDER, PHRASE
 from clip_grounding.workflow.job import start_job
 
@@ -24,8 +24,7 @@ evidence, shares = summarize_evidence(
     scores=read_table(inputs.scores, columns=[*PHRASE, "direction", *CONTENDER, "ap"]),
     phrases=read_table(inputs.phrases),
     narratives=read_table(inputs.narratives),
-    **spec["bootstrap"],
-    seed=spec["seed"],
+    bootstrap=Bootstrap(**spec["bootstrap"], seed=spec["seed"]),
 )
 curves = average_removal(read("removal", "removals"), **spec["bootstrap"], seed=spec["seed"])
 for name, table, schema in (
@@ -33,7 +32,6 @@ for name, table, schema in (
     ("outcomes", shares, OUTCOME_SHARES),
     ("removal_curves", curves, REMOVAL_CURVES),
 ):
-    with replacing(outputs[f"{name}_csv"]) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
+    write_csv(outputs[f"{name}_csv"], table)
     job.write_table(outputs[name], table, schema)
 job.finish()

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from clip_grounding.statistics.bootstrap import bootstrap_means, count_images, interval
+from clip_grounding.statistics.bootstrap import Bootstrap, bootstrap_means, count_images, interval
 
 SIMULATIONS, RESAMPLES, CONFIDENCE = 500, 2000, 0.95
 
@@ -60,7 +60,7 @@ def main():
         by_image, by_phrase = 0, 0
         for seed in range(SIMULATIONS):
             images, scores = simulate(np.random.default_rng([1, seed]))
-            means = bootstrap_means(scores[:, None], images, RESAMPLES, seed)
+            means = bootstrap_means(scores[:, None], images, Bootstrap(RESAMPLES, CONFIDENCE, seed))
             low, high = interval(means, CONFIDENCE, count_images(scores[:, None], images))
             by_image += low[0] <= truth <= high[0]
             half = 1.96 * scores.std() / np.sqrt(len(scores))

@@ -21,6 +21,7 @@ from clip_grounding.figures.waterfall import draw_waterfall
 from clip_grounding.scoring import waterfall as steps_of
 from clip_grounding.scoring.strict import LEVELS
 from clip_grounding.statistics.areas import average_by_area
+from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.statistics.comparisons import compare
 from clip_grounding.statistics.costs import add_costs
 from clip_grounding.statistics.curves import average_curves
@@ -32,7 +33,7 @@ HOW = "gradient-attention"
 TEN = [f"openai-vit-l14-at-{size}-pixels" for size in range(10)]
 DIRECTIONS = ["text_to_image", "image_to_text"]
 BASELINES = [("baseline", kind, "none") for kind in ("random", "empty", "center")]
-BOOTSTRAP = {"resamples": 20, "confidence": 0.95, "seed": 0}
+BOOTSTRAP = Bootstrap(resamples=20, confidence=0.95, seed=0)
 
 
 def scores_of(models, n_images=60, attributions=(HOW,)):
@@ -48,7 +49,7 @@ def scores_of(models, n_images=60, attributions=(HOW,)):
 
 def summary_of(models, n_images=60, attributions=(HOW,)):
     phrases, narratives = phrase_tables(phrase_keys(n_images))
-    summary = summarize(scores_of(models, n_images, attributions), phrases, narratives, **BOOTSTRAP)
+    summary = summarize(scores_of(models, n_images, attributions), phrases, narratives, BOOTSTRAP)
     summary = add_published(summary, [["text_to_image", "baseline", "random", "none", 0.3]])
     return add_costs(summary, costs_of(models, attributions), maps_of(models, attributions))
 
@@ -93,7 +94,7 @@ def waterfall_of(models):
             tables.append(
                 ((model, HOW, direction), table.assign(score=generator.random(len(table))))
             )
-    return summarize_waterfall(tables, **BOOTSTRAP)
+    return summarize_waterfall(tables, BOOTSTRAP)
 
 
 def only(table, direction):
@@ -105,12 +106,12 @@ def draw_all(models, direction=None, attributions=(HOW,)):
     attributions = list(attributions)
     scores = only(scores_of(models, attributions=attributions), direction)
     summary = only(summary_of(models, attributions=attributions), direction)
-    comparisons = compare(scores, **BOOTSTRAP)
-    area = average_by_area(scores, models[0], HOW, **BOOTSTRAP)
+    comparisons = compare(scores, BOOTSTRAP)
+    area = average_by_area(scores, models[0], HOW, BOOTSTRAP)
     directions = DIRECTIONS if direction is None else [direction]
-    curves = average_curves(curves_of(models, directions, attributions), **BOOTSTRAP)
+    curves = average_curves(curves_of(models, directions, attributions), BOOTSTRAP)
     return {
-        "heatmap": draw_heatmap(rank_contenders(scores, **BOOTSTRAP), 0.95),
+        "heatmap": draw_heatmap(rank_contenders(scores, BOOTSTRAP), 0.95),
         "cost": draw_cost(summary, 0.95),
         "scores": draw_scores(summary, models, attributions, 0.95, protocol="poster"),
         "strict": draw_scores(summary, models, attributions, 0.95, protocol="strict"),

@@ -1,12 +1,15 @@
 """Tables on disk: whole or absent, with their provenance."""
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import clip_grounding
 from clip_grounding.errors import InputError
 from clip_grounding.scoring.images import SCORES
 from clip_grounding.tables import (
@@ -16,9 +19,11 @@ from clip_grounding.tables import (
     RELEVANCE,
     check_contents,
     read_categories,
+    read_csv,
     read_provenance,
     read_shard,
     read_table,
+    write_csv,
     write_table,
 )
 
@@ -173,3 +178,70 @@ def test_a_table_that_pandas_wrote_over_is_refused(tmp_path):
     pd.DataFrame([ROW]).to_parquet(path)
     with pytest.raises(InputError, match="does not say what was written"):
         check_contents(path)
+
+
+MEANS = pd.DataFrame(
+    {
+        "model": ["NA", "null, or\n so", 'the "one"'],
+        "prompt": [None, "matched", "none"],
+        "n_phrases": [3, 20, 1],
+        "mean": [0.1234564, np.nan, -2.0],
+    }
+)
+
+
+def test_a_csv_table_is_read_as_it_was_written_to_six_decimals(tmp_path):
+    write_csv(tmp_path / "new" / "means.csv", MEANS)
+    read = read_csv(tmp_path / "new" / "means.csv", columns=["model", "mean"])
+    expected = MEANS.assign(mean=[0.123456, np.nan, -2.0])
+    pd.testing.assert_frame_equal(read, expected, check_dtype=False, check_exact=True)
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["means.csv"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n",
+        b"<!DOCTYPE html><title>404, not found</title>\n",
+        b"PAR1\xff\xfe\x00\n",
+        b"model,mean\na,0.5",
+        b"model,mean\na,0.5\nb\n",
+        b"model,mean\na,0.5,1\n",
+        b'model,mean\n"a,0.5\n',
+        b"model,value\na,0.5\n",
+    ],
+)
+def test_a_damaged_or_foreign_csv_is_refused_in_one_sentence(tmp_path, content):
+    path = tmp_path / "means.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        read_csv(path, columns=["model", "mean"])
+    said = str(refused.value)
+    assert said.startswith(f"{path}: not a readable table (")
+    assert said.endswith("): delete it and rerun")
+    assert "\n" not in said
+
+
+def test_a_csv_that_is_cut_within_a_line_is_refused(tmp_path):
+    path = tmp_path / "means.csv"
+    write_csv(path, MEANS)
+    whole = path.read_bytes()
+    for length in (len(whole) - 1, len(whole) - 3, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"means\.csv: not a readable table"):
+            read_csv(path)
+    path.unlink()
+    with pytest.raises(InputError, match=r"means\.csv: this table is missing"):
+        read_csv(path)
+
+
+def test_no_other_place_writes_a_table():
+    library = Path(clip_grounding.__file__).parent
+    writers = ("to_csv(", "to_parquet(", "ParquetWriter(")
+    places = {
+        path.relative_to(library.parent).as_posix()
+        for path in library.parent.rglob("*.py")
+        if any(writer in path.read_text(encoding="utf-8") for writer in writers)
+    }
+    assert places == {"clip_grounding/tables.py"}

@@ -1,9 +1,11 @@
-"""The Parquet tables of the workflow: their columns, the one writer and the one reader.
+"""The tables of the workflow, Parquet and CSV: their columns, the one writer and the one reader.
 
 A table is written under a temporary name beside its target and renamed when it is whole;
-its provenance travels in the schema's metadata under the key ``provenance``.
+a Parquet table's provenance travels in the schema's metadata under the key ``provenance``.
 """
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -220,13 +222,57 @@ def read_table(
             page_checksum_verification=True,
         ).to_pandas()
     except FileNotFoundError:
-        raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
+        raise _missing(path) from None
     except _UNREADABLE as error:
         raise _damaged(path, error) from error
     for name in table.columns.intersection(text or []):
         names = table[name].cat.categories
         table[name] = table[name].cat.reorder_categories(sorted(names))
     return table
+
+
+def write_csv(path: str | Path, table: pd.DataFrame) -> None:
+    """Write `table` as the CSV file `path`, which appears only when it is whole.
+
+    Numbers that are not whole have six decimals; a missing value is an empty cell.
+    """
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6f")
+
+
+def read_csv(path: str | Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+    """Read a CSV file as `write_csv` writes it; only an empty cell is a missing value.
+
+    Parameters
+    ----------
+    path : str or Path
+    columns : iterable of str
+        Columns that the table must have.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is no CSV file, is cut short, or lacks a column.
+    """
+    try:
+        content = Path(path).read_text(encoding="utf-8")
+        if not content.endswith("\n"):
+            raise ValueError("its last line has no end")
+        lines = csv.reader(io.StringIO(content), strict=True)
+        header = next(lines)
+        if lacking := set(columns) - set(header):
+            raise ValueError(f"it has no column {min(lacking)}")
+        if any(len(line) != len(header) for line in lines):
+            raise ValueError(f"line {lines.line_num} has not the {len(header)} cells of the first")
+        return pd.read_csv(io.StringIO(content), keep_default_na=False, na_values=[""])
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise _damaged(path, error) from error
+
+
+def _missing(path: str | Path) -> InputError:
+    return InputError(f"{path}: this table is missing: run the workflow to make it")
 
 
 def _damaged(path: str | Path, error: Exception) -> InputError:

@@ -8,9 +8,10 @@ from score_tables import phrase_keys, phrase_tables
 from clip_grounding.evidence.columns import CEILINGS, EFFECTS, FAITHFULNESS, OUTCOMES, REMOVAL
 from clip_grounding.evidence.outcomes import OUTCOME_NAMES
 from clip_grounding.evidence.summary import EVIDENCE, OUTCOME_SHARES, summarize_evidence
+from clip_grounding.statistics.bootstrap import Bootstrap
 
 DIRECTION = "text_to_image"
-BOOTSTRAP = {"resamples": 50, "confidence": 0.95, "seed": 0}
+BOOTSTRAP = Bootstrap(resamples=50, confidence=0.95, seed=0)
 
 
 def make_tables(n_images=12, drawn=8):
@@ -54,8 +55,10 @@ def make_tables(n_images=12, drawn=8):
 @pytest.fixture(scope="module")
 def made():
     keys, areas, tables, scores = make_tables()
-    evidence, shares = summarize_evidence(**tables, scores=scores, **dict(
-        zip(("phrases", "narratives"), phrase_tables(keys), strict=True)), **BOOTSTRAP)  # fmt: skip
+    phrases, narratives = phrase_tables(keys)
+    evidence, shares = summarize_evidence(
+        **tables, scores=scores, phrases=phrases, narratives=narratives, bootstrap=BOOTSTRAP
+    )
     return areas, tables, scores, evidence, shares
 
 
@@ -139,7 +142,7 @@ def test_no_drawn_image_makes_empty_tables():
     phrases, narratives = phrase_tables(keys)
     for found, schema in zip(
         summarize_evidence(
-            **empty, scores=scores, phrases=phrases, narratives=narratives, **BOOTSTRAP
+            **empty, scores=scores, phrases=phrases, narratives=narratives, bootstrap=BOOTSTRAP
         ),
         (EVIDENCE, OUTCOME_SHARES),
         strict=True,

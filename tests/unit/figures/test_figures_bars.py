@@ -7,8 +7,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from clip_grounding.figures.bars import draw_scores
-from clip_grounding.figures.selection import read_summary
 from clip_grounding.figures.style import COLORS, house_style, save_figure
+from clip_grounding.tables import read_csv, write_csv
 
 DIRECTIONS = ["image_to_text", "text_to_image"]
 TEN = [f"openai-vit-l14-at-{size}-pixels" for size in range(10)]
@@ -187,8 +187,8 @@ def test_a_contender_without_a_value_is_drawn_as_such():
 
 
 def test_every_prompt_of_a_summary_file_is_read_as_a_word(tmp_path):
-    summary_of(["b32"]).to_csv(tmp_path / "summary.csv", index=False)
-    summary = read_summary(tmp_path / "summary.csv")
+    write_csv(tmp_path / "summary.csv", summary_of(["b32"]))
+    summary = read_csv(tmp_path / "summary.csv")
     assert set(summary["prompt"]) == {"none", "matched", "unimodal"}
     assert summary["published"].isna().all()
     assert summary["published"].dtype == float

@@ -197,10 +197,10 @@ def test_more_contenders_than_there_is_room_for_are_cut_to_the_best_and_a_note_s
     models, attributions = TEN[:5], [HOW, *MANY[:4]]
     scores = scores_of(models, 12, attributions)
     summary = summary_of(models, 12, attributions)
-    curves = average_curves(curves_of(models, attributions=attributions), **BOOTSTRAP)
+    curves = average_curves(curves_of(models, attributions=attributions), BOOTSTRAP)
     figures = {
         "scores": draw_scores(summary, models, attributions, 0.95, protocol="poster"),
-        "differences": draw_differences(compare(scores, **BOOTSTRAP), models, attributions, 0.95),
+        "differences": draw_differences(compare(scores, BOOTSTRAP), models, attributions, 0.95),
         "thresholds": draw_thresholds(curves, summary, 0.95),
     }
     for name, figure in figures.items():
@@ -237,14 +237,14 @@ def test_a_contender_of_one_direction_stands_beside_one_of_both(present):
     summary = summary[(summary["attribution"] != "one-way") | (summary["direction"] == present)]
     curves = [t for t in curves_of(["b32"], attributions=how)
               if t[0][1] != "one-way" or t[0][2] == present]  # fmt: skip
-    rankings = rank_contenders(scores, **BOOTSTRAP)
+    rankings = rank_contenders(scores, BOOTSTRAP)
     steps = only(waterfall_of(["b32"]), present)
     figures = [
         draw_scores(summary, ["b32"], how, 0.95, protocol="poster"),
         draw_scores(summary, ["b32"], how, 0.95, protocol="strict"),
-        draw_differences(compare(scores, **BOOTSTRAP), ["b32"], how, 0.95),
-        draw_thresholds(average_curves(curves, **BOOTSTRAP), summary, 0.95),
-        draw_area(average_by_area(scores, "b32", "one-way", **BOOTSTRAP), "b32", "one-way", 0.95),
+        draw_differences(compare(scores, BOOTSTRAP), ["b32"], how, 0.95),
+        draw_thresholds(average_curves(curves, BOOTSTRAP), summary, 0.95),
+        draw_area(average_by_area(scores, "b32", "one-way", BOOTSTRAP), "b32", "one-way", 0.95),
         draw_slices(summary, "b32", "one-way", 0.95),
         draw_waterfall(steps, "b32", HOW, 0.95),
         draw_heatmap(rankings, 0.95),

@@ -155,7 +155,7 @@ def test_the_poster_has_no_chance_line_and_the_strict_scores_no_published_values
 
 
 def test_the_dots_of_the_differences_are_the_comparisons():
-    comparisons = compare(scores_of(["b16", "b32"]), **BOOTSTRAP)
+    comparisons = compare(scores_of(["b16", "b32"]), BOOTSTRAP)
     figure = draw_differences(comparisons, ["b16", "b32"], [HOW], 0.95)
     rows = comparisons[comparisons["metric"] == "ap"]
     is_baseline = rows["reference_model"] == "baseline"
@@ -176,7 +176,7 @@ def test_the_dots_of_the_differences_are_the_comparisons():
 
 
 def test_differences_are_drawn_hollow_where_they_may_be_chance():
-    comparisons = compare(scores_of(["b32"]), **BOOTSTRAP)
+    comparisons = compare(scores_of(["b32"]), BOOTSTRAP)
     for p_adjusted, is_named in ((0.01, False), (0.5, True)):
         figure = draw_differences(comparisons.assign(p_adjusted=p_adjusted), ["b32"], [HOW], 0.95)
         entries = [text.get_text() for text in figure.legends[0].get_texts()]
@@ -188,7 +188,7 @@ def test_differences_are_drawn_hollow_where_they_may_be_chance():
 
 def areas_of(scores):
     """Means by region area, each row's contender named as it is drawn."""
-    return of_model(average_by_area(scores, "b32", HOW, **BOOTSTRAP), "b32", HOW)
+    return of_model(average_by_area(scores, "b32", HOW, BOOTSTRAP), "b32", HOW)
 
 
 def test_a_bin_of_area_has_the_mean_of_its_phrases():
@@ -211,8 +211,8 @@ def test_other_models_do_not_move_the_curves_of_the_first():
     scores = scores_of(["b32", "b16"])
     alone = scores[scores["model"] != "b16"]
     pd.testing.assert_frame_equal(
-        average_by_area(alone, "b32", HOW, **BOOTSTRAP),
-        average_by_area(scores, "b32", HOW, **BOOTSTRAP),
+        average_by_area(alone, "b32", HOW, BOOTSTRAP),
+        average_by_area(scores, "b32", HOW, BOOTSTRAP),
     )
 
 
@@ -317,7 +317,7 @@ def test_a_slice_says_how_many_phrases_it_has():
 
 def test_a_threshold_curve_is_the_mean_over_phrases():
     tables = curves_of(["b32"])
-    curves = average_curves(tables, **BOOTSTRAP)
+    curves = average_curves(tables, BOOTSTRAP)
     _, table = tables[0]
     own = table[(table["prompt"] == "unimodal") & (table["level"] == LEVELS.astype(np.float32)[4])]
     row = curves[(curves["direction"] == "text_to_image") & (curves["prompt"] == "unimodal")]
@@ -332,19 +332,19 @@ def test_shards_of_a_contender_give_the_curve_of_the_whole():
     parts = [table[table["image_id"] % 2 == part] for part in (0, 1)]
     shuffled = pd.concat(parts, ignore_index=True)
     pd.testing.assert_frame_equal(
-        average_curves([(key, table)], **BOOTSTRAP), average_curves([(key, shuffled)], **BOOTSTRAP)
+        average_curves([(key, table)], BOOTSTRAP), average_curves([(key, shuffled)], BOOTSTRAP)
     )
 
 
 def test_an_image_without_a_mismatched_phrase_counts_for_the_other_prompts_alone():
     key, table = curves_of(["b32"])[0]
     kept = table[(table["prompt"] != "mismatched") | (table["image_id"] > 0)]
-    counts = average_curves([(key, kept)], **BOOTSTRAP).groupby("prompt")["n_phrases"].max()
+    counts = average_curves([(key, kept)], BOOTSTRAP).groupby("prompt")["n_phrases"].max()
     assert counts["mismatched"] == counts["matched"] - 1
 
 
 def test_threshold_panels_draw_the_curves_and_mark_otsu():
-    curves = average_curves(curves_of(["b32", "b16"]), **BOOTSTRAP)
+    curves = average_curves(curves_of(["b32", "b16"]), BOOTSTRAP)
     summary = summary_of(["b32", "b16"])
     panels = draw_thresholds(curves, summary, 0.95).axes
     pairs = [(model, direction) for model in ("b32", "b16") for direction in DIRECTIONS]

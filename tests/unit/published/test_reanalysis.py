@@ -17,6 +17,7 @@ from clip_grounding.published.reanalysis import (
     scores_by_area,
 )
 from clip_grounding.scoring.poster import binarize, two_class_iou
+from clip_grounding.statistics.bootstrap import Bootstrap
 
 
 def published(n_narratives=30, seed=0):
@@ -84,7 +85,7 @@ def test_phrases_stand_in_one_row_with_area_and_what_image_to_text_drops():
 
 def test_the_facts_are_those_of_a_plain_computation():
     table = phrase_table(published()[0])
-    facts = hollow_table(table, resamples=200, confidence=0.95, seed=0).set_index("fact")
+    facts = hollow_table(table, Bootstrap(200, 0.95, seed=0)).set_index("fact")
     small = table[table["area"] < 0.01]
     narratives = table.groupby("narrative")["matched"].mean()
     expected = {
@@ -105,14 +106,14 @@ def test_the_facts_are_those_of_a_plain_computation():
 
 def test_phrases_that_share_their_narratives_fate_have_a_larger_standard_error():
     table = phrase_table(published(n_narratives=200)[0])
-    facts = hollow_table(table, resamples=1000, confidence=0.95, seed=0).set_index("fact")
+    facts = hollow_table(table, Bootstrap(1000, 0.95, seed=0)).set_index("fact")
     assert facts.loc["se_ratio_matched", "value"] > 1.5
     assert facts.loc["se_ratio_random", "value"] == pytest.approx(1, abs=0.15)
 
 
 def test_the_bins_hold_every_phrase_once():
     table = phrase_table(published()[0])
-    curves = scores_by_area(table, resamples=100, confidence=0.95, seed=0)
+    curves = scores_by_area(table, Bootstrap(100, 0.95, seed=0))
     for _, own in curves.groupby("contender"):
         assert own["n_phrases"].sum() == len(table)
         assert (own["area_from"] < own["area_to"]).all()
@@ -122,7 +123,7 @@ def test_the_bins_hold_every_phrase_once():
 
 
 def test_the_figure_is_written_in_both_formats(tmp_path):
-    curves = scores_by_area(phrase_table(published()[0]), 50, 0.95, seed=0)
+    curves = scores_by_area(phrase_table(published()[0]), Bootstrap(50, 0.95, seed=0))
     paths = [tmp_path / "area.pdf", tmp_path / "area.png"]
     save_figure(draw_scores_by_area(curves, 0.95), paths, dpi=100)
     assert [path.read_bytes()[:4] for path in paths] == [b"%PDF", b"\x89PNG"]

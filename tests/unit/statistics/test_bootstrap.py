@@ -1,6 +1,7 @@
 """Bootstrap means against a plain loop over drawn images; tests against worked examples."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,12 +9,16 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm, t
 
 from clip_grounding.statistics.bootstrap import (
+    Bootstrap,
     bootstrap_means,
+    change_table,
     cluster_sums,
     count_images,
     expanded_tail,
+    image_sums,
     image_weights,
     interval,
+    mean_table,
     sign_flip_tests,
     student_quantile,
 )
@@ -30,7 +35,7 @@ def clustered(n_images=40, per_image=6, seed=0):
 def test_resampled_means_equal_drawing_the_images_one_by_one():
     values, images = clustered(n_images=7, per_image=3)
     values[4, 1] = np.nan
-    means = bootstrap_means(values, images, resamples=5, seed=3)
+    means = bootstrap_means(values, images, Bootstrap(5, 0.95, seed=3))
     for weights, mean in zip(np.concatenate(list(image_weights(7, 5, 3))), means, strict=True):
         drawn = np.concatenate(
             [values[images == image] for image, n in enumerate(weights) for _ in range(int(n))]
@@ -38,16 +43,54 @@ def test_resampled_means_equal_drawing_the_images_one_by_one():
         np.testing.assert_allclose(mean, np.nanmean(drawn, axis=0))
 
 
+def test_a_table_of_means_is_that_of_a_plain_loop():
+    values, images = clustered(n_images=7, per_image=3)
+    values[4, 1] = np.nan
+    values[images == 2, 1] = np.nan
+    bootstrap = Bootstrap(50, 0.9, seed=3)
+    names = pd.DataFrame({"name": ["first", "second"]}, index=[8, 3])
+    table = mean_table(names, *image_sums(values, images), bootstrap)
+    low, high = interval(bootstrap_means(values, images, bootstrap), 0.9, np.array([7, 6]))
+    expected = pd.DataFrame(
+        {
+            "name": ["first", "second"],
+            "n_phrases": [21, 17],
+            "n_images": [7, 6],
+            "mean": np.nanmean(values, axis=0),
+            "ci_low": low,
+            "ci_high": high,
+        }
+    )
+    pd.testing.assert_frame_equal(table, expected)
+
+
+def test_a_change_is_the_difference_of_means_drawn_with_the_same_images():
+    values, images = clustered(n_images=12, per_image=3)
+    values[images == 5, 1] = np.nan
+    bootstrap = Bootstrap(80, 0.95, seed=1)
+    changes = change_table(*image_sums(values, images), bootstrap)
+    assert changes.iloc[0].isna().all()
+    row = changes.iloc[1]
+    assert row["change"] == pytest.approx(np.subtract(*np.nanmean(values, axis=0)[::-1]))
+    drawn = bootstrap_means(values, images, bootstrap)
+    ends = interval((drawn[:, 1] - drawn[:, 0])[:, None], 0.95, 11)
+    assert [row["change_low"], row["change_high"]] == [end[0] for end in ends]
+
+
 def test_clustering_by_image_widens_the_interval():
     values, images = clustered()
-    by_image = interval(bootstrap_means(values, images, 2000, 0), 0.95, 40)
-    by_phrase = interval(bootstrap_means(values, np.arange(240), 2000, 0), 0.95, 240)
+    by_image = interval(bootstrap_means(values, images, Bootstrap(2000, 0.95, 0)), 0.95, 40)
+    by_phrase = interval(
+        bootstrap_means(values, np.arange(240), Bootstrap(2000, 0.95, 0)), 0.95, 240
+    )
     assert ((by_image[1] - by_image[0]) > 1.5 * (by_phrase[1] - by_phrase[0])).all()
 
 
 def test_the_interval_of_a_single_image_is_its_mean():
     values = np.array([[0.25], [0.75]])
-    low, high = interval(bootstrap_means(values, np.array([8, 8]), 100, 0), 0.95, 1)
+    low, high = interval(
+        bootstrap_means(values, np.array([8, 8]), Bootstrap(100, 0.95, 0)), 0.95, 1
+    )
     assert low == high == 0.5
 
 
@@ -70,7 +113,7 @@ def test_each_column_is_expanded_by_its_own_number_of_images():
     values[images >= 5, 1] = np.nan
     n_images = count_images(values, images)
     assert n_images.tolist() == [40, 5]
-    means = bootstrap_means(values, images, 500, 0)
+    means = bootstrap_means(values, images, Bootstrap(500, 0.95, 0))
     low, high = interval(means, 0.95, n_images)
     for column, n in enumerate(n_images):
         own = interval(means[:, [column]], 0.95, n)

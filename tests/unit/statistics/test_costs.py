@@ -14,6 +14,7 @@ from score_tables import (
 )
 
 from clip_grounding.scoring.images import COLLECTED_SCORES
+from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.statistics.costs import add_costs, count_maps, read_costs
 from clip_grounding.statistics.summary import summarize
 from clip_grounding.tables import write_table
@@ -71,7 +72,7 @@ def test_the_cost_of_a_map_stands_beside_the_two_prompts_that_have_maps(tmp_path
     maps = count_maps(tmp_path / "scores.parquet")
     assert set(maps["n_maps"]) == {2 * len(keys)}
     assert len(maps) == 2
-    summary = summarize(scores, *phrase_tables(keys), resamples=5, confidence=0.9, seed=0)
+    summary = summarize(scores, *phrase_tables(keys), Bootstrap(5, 0.9, seed=0))
     costs = read_costs([benchmark(tmp_path, 0, 3, 700.4)])
     costed = add_costs(summary, costs, maps)
     has_cost = costed["seconds_per_map"].notna()
@@ -91,7 +92,7 @@ def test_without_benchmark_files_all_costs_are_empty_cells(tmp_path):
     keys = phrase_keys(4)
     scores = score_table(keys, [MATCHED, RANDOM])
     write_table(tmp_path / "scores.parquet", scores, COLLECTED_SCORES, {})
-    summary = summarize(scores, *phrase_tables(keys), resamples=5, confidence=0.9, seed=0)
+    summary = summarize(scores, *phrase_tables(keys), Bootstrap(5, 0.9, seed=0))
     costed = add_costs(summary, read_costs([]), count_maps(tmp_path / "scores.parquet"))
     lines = costed.to_csv(index=False).splitlines()
     assert lines[0].endswith(",seconds_per_map,peak_mb")

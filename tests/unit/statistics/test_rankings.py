@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from score_tables import RANDOM, UNIMODAL, phrase_keys, phrase_tables, score_table
 
+from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.statistics.paired import METRICS
 from clip_grounding.statistics.rankings import COLUMNS, find_tie_groups, rank_contenders
 from clip_grounding.statistics.summary import summarize
 
 KEYS = phrase_keys(60)
-BOOTSTRAP = {"resamples": 200, "confidence": 0.95, "seed": 0}
+BOOTSTRAP = Bootstrap(resamples=200, confidence=0.95, seed=0)
 
 
 def contenders(n):
@@ -26,7 +27,7 @@ def only(rankings, metric="ap", direction="text_to_image"):
 
 
 def test_each_direction_and_metric_ranks_the_matched_contenders_alone():
-    rankings = rank_contenders(score_table(KEYS, [RANDOM, UNIMODAL, *contenders(3)]), **BOOTSTRAP)
+    rankings = rank_contenders(score_table(KEYS, [RANDOM, UNIMODAL, *contenders(3)]), BOOTSTRAP)
     assert list(rankings.columns) == COLUMNS
     for metric, protocol in (("ap", "strict"), ("poster_iou", "poster")):
         for direction in ("text_to_image", "image_to_text"):
@@ -39,10 +40,10 @@ def test_each_direction_and_metric_ranks_the_matched_contenders_alone():
 
 def test_means_and_intervals_are_those_of_the_summary():
     scores = score_table(KEYS, [RANDOM, *contenders(3)], shift=0.05)
-    summary = summarize(scores, *phrase_tables(KEYS), **BOOTSTRAP)
+    summary = summarize(scores, *phrase_tables(KEYS), BOOTSTRAP)
     summary = summary[(summary["slice"] == "all") & (summary["average"] == "phrase")]
     keys = ["protocol", "direction", "metric", "model", "attribution"]
-    both = rank_contenders(scores, **BOOTSTRAP).merge(summary, on=keys, suffixes=("", "_there"))
+    both = rank_contenders(scores, BOOTSTRAP).merge(summary, on=keys, suffixes=("", "_there"))
     assert len(both) == 12
     for column in ("mean", "ci_low", "ci_high", "n_phrases", "n_images"):
         np.testing.assert_allclose(both[column], both[f"{column}_there"])
@@ -55,7 +56,7 @@ def test_clear_differences_part_and_equal_scores_tie():
     noise = np.random.default_rng(0).normal(0, 0.01, twin.shape).astype(np.float32)
     scores.loc[scores["model"] == "model-2", METRICS] = twin + noise
     assert equal.any()
-    own = only(rank_contenders(scores, **BOOTSTRAP))
+    own = only(rank_contenders(scores, BOOTSTRAP))
     assert dict(zip(own["model"], own["tie_group"], strict=True)) == {
         "model-0": 1, "model-1": 2, "model-2": 2, "model-3": 3,
     }  # fmt: skip
@@ -68,14 +69,14 @@ def test_twenty_equal_contenders_are_one_group_in_nearly_all_studies():
         generator = np.random.default_rng(seed)
         scores = score_table(KEYS, contenders(20), seed=seed)
         scores[METRICS] = generator.random((len(scores), len(METRICS)), dtype=np.float32)
-        parted += only(rank_contenders(scores, **BOOTSTRAP))["tie_group"].max() > 1
+        parted += only(rank_contenders(scores, BOOTSTRAP))["tie_group"].max() > 1
     assert parted <= 4  # 1 expected; 5 or more happen once in 400
 
 
 def test_forty_contenders_can_still_be_told_apart():
     """Their 780 pairs are more than the sign flips: a multiplied p-value could never be small."""
     scores = score_table(KEYS, contenders(40), shift=0.02)
-    own = only(rank_contenders(scores, **BOOTSTRAP))
+    own = only(rank_contenders(scores, BOOTSTRAP))
     assert own["tie_group"].max() > 5
 
 
@@ -83,14 +84,14 @@ def test_contenders_are_ranked_on_the_phrases_that_all_of_them_have():
     scores = score_table(KEYS, contenders(3))
     absent = (scores["model"] == "model-1") & (scores["phrase"] == 0)
     scores.loc[absent, METRICS] = np.nan
-    rankings = rank_contenders(scores, **BOOTSTRAP)
+    rankings = rank_contenders(scores, BOOTSTRAP)
     assert (rankings["n_phrases"] == (KEYS["phrase"] != 0).sum()).all()
 
 
 def test_one_that_scores_nothing_is_not_ranked_and_holds_nobody_back():
     scores = score_table(KEYS, contenders(3))
     scores.loc[scores["model"] == "model-1", METRICS] = np.nan
-    rankings = rank_contenders(scores, **BOOTSTRAP)
+    rankings = rank_contenders(scores, BOOTSTRAP)
     assert set(rankings["model"]) == {"model-0", "model-2"}
     assert (rankings["n_phrases"] == len(KEYS)).all()
 
@@ -98,18 +99,18 @@ def test_one_that_scores_nothing_is_not_ranked_and_holds_nobody_back():
 def test_a_contender_of_one_direction_is_ranked_there():
     scores = score_table(KEYS, contenders(3))
     gone = (scores["model"] == "model-1") & (scores["direction"] == "image_to_text")
-    rankings = rank_contenders(scores[~gone], **BOOTSTRAP)
+    rankings = rank_contenders(scores[~gone], BOOTSTRAP)
     assert len(only(rankings)) == 3
     assert set(only(rankings, direction="image_to_text")["model"]) == {"model-0", "model-2"}
 
 
 def test_a_single_contender_is_first():
-    own = only(rank_contenders(score_table(KEYS, contenders(1)), **BOOTSTRAP))
+    own = only(rank_contenders(score_table(KEYS, contenders(1)), BOOTSTRAP))
     assert own[["rank", "tie_group"]].to_numpy().tolist() == [[1, 1]]
 
 
 def test_without_a_matched_contender_the_table_is_empty():
-    rankings = rank_contenders(score_table(KEYS, [RANDOM, UNIMODAL]), **BOOTSTRAP)
+    rankings = rank_contenders(score_table(KEYS, [RANDOM, UNIMODAL]), BOOTSTRAP)
     assert list(rankings.columns) == COLUMNS
     assert rankings.empty
 
@@ -118,7 +119,7 @@ def test_the_order_of_the_rows_does_not_matter():
     scores = score_table(KEYS, contenders(4), shift=0.01)
     shuffled = scores.sample(frac=1, random_state=0)
     pd.testing.assert_frame_equal(
-        rank_contenders(scores, **BOOTSTRAP), rank_contenders(shuffled, **BOOTSTRAP)
+        rank_contenders(scores, BOOTSTRAP), rank_contenders(shuffled, BOOTSTRAP)
     )
 
 

@@ -14,7 +14,7 @@ from score_tables import (
 )
 
 from clip_grounding.errors import InputError
-from clip_grounding.statistics.bootstrap import bootstrap_means, interval
+from clip_grounding.statistics.bootstrap import Bootstrap, bootstrap_means, interval
 from clip_grounding.statistics.paired import METRICS, PROTOCOLS
 from clip_grounding.statistics.slices import SLICES, assign_levels
 from clip_grounding.statistics.summary import add_published, summarize
@@ -25,7 +25,7 @@ STRICT = list(PROTOCOLS["strict"])
 
 
 def summary_of(scores, resamples=50):
-    return summarize(scores, PHRASES, NARRATIVES, resamples, 0.95, seed=0)
+    return summarize(scores, PHRASES, NARRATIVES, Bootstrap(resamples, 0.95, seed=0))
 
 
 def cell(summary, **values):
@@ -60,7 +60,9 @@ def test_the_interval_is_that_of_resampled_images():
     scores = score_table(KEYS, [MATCHED])
     row = cell(summary_of(scores), direction="text_to_image", metric="ap")
     own = scores[scores["direction"] == "text_to_image"]
-    means = bootstrap_means(own[["ap"]].to_numpy(), own["image_id"].to_numpy(), 50, 0)
+    means = bootstrap_means(
+        own[["ap"]].to_numpy(), own["image_id"].to_numpy(), Bootstrap(50, 0.95, 0)
+    )
     ends = interval(means, 0.95, own["image_id"].nunique())
     assert [row["ci_low"], row["ci_high"]] == pytest.approx([end[0] for end in ends])
 
@@ -80,7 +82,7 @@ def test_a_permuted_table_gives_the_same_csv():
     scores.loc[3, METRICS] = np.nan
     shuffled = scores.sample(frac=1, random_state=0)
     plain, permuted = (
-        summarize(scores, phrases, NARRATIVES, 50, 0.95, 0).to_csv(float_format="%.6f")
+        summarize(scores, phrases, NARRATIVES, Bootstrap(50, 0.95, 0)).to_csv(float_format="%.6f")
         for scores, phrases in ((scores, PHRASES), (shuffled, PHRASES.sample(frac=1)))
     )
     assert plain == permuted
@@ -126,7 +128,7 @@ def test_a_contender_without_any_strict_score_has_no_row_and_no_say():
 
 def test_the_interval_of_a_single_image_is_its_mean():
     keys = phrase_keys(1)
-    summary = summarize(score_table(keys, [MATCHED]), *phrase_tables(keys), 20, 0.95, 0)
+    summary = summarize(score_table(keys, [MATCHED]), *phrase_tables(keys), Bootstrap(20, 0.95, 0))
     assert (summary["n_images"] == 1).all()
     np.testing.assert_allclose(summary["ci_low"], summary["mean"])
     np.testing.assert_allclose(summary["ci_high"], summary["mean"])

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from clip_grounding.evidence.columns import EFFECT_METRICS
 from clip_grounding.evidence.outcomes import OUTCOME_NAMES
-from clip_grounding.statistics.bootstrap import cluster_sums, interval, resampled_means
+from clip_grounding.statistics.bootstrap import Bootstrap, cluster_sums, mean_table
 from clip_grounding.statistics.slices import SLICES, assign_levels
 from clip_grounding.vocabulary import CONTENDER, PHRASE
 
@@ -44,9 +44,7 @@ def summarize_evidence(
     scores: pd.DataFrame,
     phrases: pd.DataFrame,
     narratives: pd.DataFrame,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Average every measure of the evidence over the drawn phrases, slice by slice.
 
@@ -63,8 +61,8 @@ def summarize_evidence(
         Rows of ``scores.parquet`` with the column ``ap``.
     phrases, narratives : DataFrame
         The columns of `tables.PHRASES` and `tables.NARRATIVES`.
-    resamples, confidence, seed
-        Of the bootstrap.
+    bootstrap : Bootstrap
+        Of the images.
 
     Returns
     -------
@@ -99,7 +97,7 @@ def summarize_evidence(
         if direction in gathered:
             gathered[direction].add(table, ("strict", model, attribution), ("ap",))
     means = [
-        own.average(phrases, narratives, resamples, confidence, seed).assign(direction=direction)
+        own.average(phrases, narratives, bootstrap).assign(direction=direction)
         for direction, own in sorted(gathered.items())
     ]
     rows = pd.concat(means, ignore_index=True)
@@ -139,12 +137,7 @@ class _Values:
                 self._columns.append(column)
 
     def average(
-        self,
-        phrases: pd.DataFrame,
-        narratives: pd.DataFrame,
-        resamples: int,
-        confidence: float,
-        seed: int,
+        self, phrases: pd.DataFrame, narratives: pd.DataFrame, bootstrap: Bootstrap
     ) -> pd.DataFrame:
         """Average each column over the phrases of each level of each slice."""
         _, images = np.unique(self._phrases["image_id"], return_inverse=True)
@@ -161,21 +154,8 @@ class _Values:
             known = counts.sum(axis=0) > 0
             if not known.any():
                 continue
-            sums, counts = sums[:, known], counts[:, known]
-            n_images = np.count_nonzero(counts, axis=0)
-            means = resampled_means(sums, counts, resamples, seed)
-            low, high = interval(means, confidence, n_images)
-            tables.append(
-                names[known].assign(
-                    slice=name,
-                    level=level,
-                    n_phrases=counts.sum(axis=0).astype(np.int64),
-                    n_images=n_images,
-                    mean=sums.sum(axis=0) / counts.sum(axis=0),
-                    ci_low=low,
-                    ci_high=high,
-                )
-            )
+            own = names[known].assign(slice=name, level=level)
+            tables.append(mean_table(own, sums[:, known], counts[:, known], bootstrap))
         return pd.concat(tables, ignore_index=True)
 
 

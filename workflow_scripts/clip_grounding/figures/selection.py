@@ -1,16 +1,9 @@
 """What a figure draws of the tables: which rows of a summary, and which contender each is."""
 
-from pathlib import Path
-
 import pandas as pd
 
 MOST_PAIRS = 20
 """Models with attributions that a chart with a group or a panel for each has room for."""
-
-
-def read_summary(path: str | Path) -> pd.DataFrame:
-    """Read a table of means (CSV); an empty cell is a missing value."""
-    return pd.read_csv(path)
 
 
 def pooled_means(summary: pd.DataFrame, metric: str) -> pd.DataFrame:

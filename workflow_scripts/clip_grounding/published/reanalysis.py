@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.statistics.bootstrap import (
+    Bootstrap,
     bootstrap_means,
     count_images,
     image_weights,
@@ -87,17 +88,15 @@ def phrase_table(published: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="entry")
 
 
-def hollow_table(
-    phrases: pd.DataFrame, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def hollow_table(phrases: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure what the poster's number hides, each fact with its interval.
 
     Parameters
     ----------
     phrases : DataFrame
         As made by `phrase_table`.
-    resamples, confidence, seed
-        Of the bootstrap, which draws whole narratives.
+    bootstrap : Bootstrap
+        It draws whole narratives.
 
     Returns
     -------
@@ -108,20 +107,20 @@ def hollow_table(
     """
     narratives = phrases["narrative"].to_numpy()
     facts = _phrase_facts(phrases)
-    means = bootstrap_means(facts.to_numpy(), narratives, resamples, seed)
-    rows = list(_rows(facts, means, narratives, confidence))
+    means = bootstrap_means(facts.to_numpy(), narratives, bootstrap)
+    rows = list(_rows(facts, means, narratives, bootstrap.confidence))
 
     areas = phrases[["area"]].rename(columns={"area": "median_area"})
-    medians = _bootstrap_median(areas["median_area"].to_numpy(), narratives, resamples, seed)
-    median = next(_rows(areas, medians[:, None], narratives, confidence))
+    medians = _bootstrap_median(areas["median_area"].to_numpy(), narratives, bootstrap)
+    median = next(_rows(areas, medians[:, None], narratives, bootstrap.confidence))
     rows.append({**median, "value": areas["median_area"].median()})
 
     methods = [*METHODS, "empty"]
     per_narrative = phrases.groupby("narrative")[methods].mean()
     per_narrative.columns = [f"mean_{method}_per_narrative" for method in methods]
     index = per_narrative.index.to_numpy()
-    resampled = bootstrap_means(per_narrative.to_numpy(), index, resamples, seed)
-    for row in _rows(per_narrative, resampled, index, confidence):
+    resampled = bootstrap_means(per_narrative.to_numpy(), index, bootstrap)
+    for row in _rows(per_narrative, resampled, index, bootstrap.confidence):
         rows.append({**row, "n_phrases": len(phrases)})
 
     for method in METHODS:
@@ -178,33 +177,30 @@ def _rows(
         }
 
 
-def _bootstrap_median(
-    values: np.ndarray, clusters: np.ndarray, resamples: int, seed: int
-) -> np.ndarray:
+def _bootstrap_median(values: np.ndarray, clusters: np.ndarray, bootstrap: Bootstrap) -> np.ndarray:
     """Resampled medians, (resamples,), drawing whole clusters: the lower one of an even number."""
     order = np.argsort(values)
     values = values[order]
     _, index = np.unique(clusters, return_inverse=True)
     index = index[order]
     medians = []
-    for weights in image_weights(index.max() + 1, resamples, seed):
+    blocks = image_weights(index.max() + 1, bootstrap.resamples, bootstrap.seed)
+    for weights in blocks:
         for drawn in weights:
             counts = drawn[index].cumsum()
             medians.append(values[np.searchsorted(counts, counts[-1] / 2)])
     return np.array(medians)
 
 
-def scores_by_area(
-    phrases: pd.DataFrame, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def scores_by_area(phrases: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """Average the published scores within bins of region area.
 
     Parameters
     ----------
     phrases : DataFrame
         As made by `phrase_table`.
-    resamples, confidence, seed
-        Of the bootstrap, which draws whole narratives.
+    bootstrap : Bootstrap
+        It draws whole narratives.
 
     Returns
     -------
@@ -219,8 +215,8 @@ def scores_by_area(
             {number: phrases[contender].where(bins == number) for number in np.unique(bins)}
         )
         values, narratives = binned.to_numpy(), phrases["narrative"].to_numpy()
-        means = bootstrap_means(values, narratives, resamples, seed)
-        low, high = interval(means, confidence, count_images(values, narratives))
+        means = bootstrap_means(values, narratives, bootstrap)
+        low, high = interval(means, bootstrap.confidence, count_images(values, narratives))
         for column, number in enumerate(binned):
             rows.append(
                 {

@@ -5,9 +5,10 @@ import pandas as pd
 
 from clip_grounding.statistics.bootstrap import (
     FEWEST_IMAGES,
+    MEANS,
+    Bootstrap,
     cluster_sums,
-    interval,
-    resampled_means,
+    mean_table,
 )
 from clip_grounding.statistics.paired import CONTENDER, METRICS, pair_scores
 
@@ -20,11 +21,7 @@ COLUMNS = [
     "metric",
     "bin",
     "region_area",
-    "n_phrases",
-    "n_images",
-    "mean",
-    "ci_low",
-    "ci_high",
+    *MEANS,
 ]
 
 _METRICS = ["poster_iou", "ap", "chance"]
@@ -32,7 +29,7 @@ _LOWEST = 0.0005  # smaller areas count as this one in a bin's geometric mean
 
 
 def average_by_area(
-    scores: pd.DataFrame, model: str, attribution: str, resamples: int, confidence: float, seed: int
+    scores: pd.DataFrame, model: str, attribution: str, bootstrap: Bootstrap
 ) -> pd.DataFrame:
     """Mean score of each contender on the phrases of each bin of region area.
 
@@ -42,8 +39,8 @@ def average_by_area(
         Rows of ``scores.parquet``: of the model and of the baselines at least.
     model, attribution : str
         Whose scores are averaged beside the baselines'.
-    resamples, confidence, seed
-        Of the bootstrap over images.
+    bootstrap : Bootstrap
+        Of the images.
 
     Returns
     -------
@@ -75,10 +72,9 @@ def average_by_area(
         table["n_phrases"] = counts.sum(axis=0).astype(int)
         known = (table["n_images"] >= FEWEST_IMAGES).to_numpy()
         sums, counts = sums[:, known], counts[:, known]
-        means = resampled_means(sums, counts, resamples, seed)
-        low, high = interval(means, confidence, table.loc[known, "n_images"].to_numpy())
-        table.loc[known, "mean"] = sums.sum(axis=0) / counts.sum(axis=0)
-        table.loc[known, ["ci_low", "ci_high"]] = np.column_stack([low, high])
+        means = mean_table(table.loc[known, ["bin"]], sums, counts, bootstrap)
+        shown = ["mean", "ci_low", "ci_high"]
+        table.loc[known, shown] = means[shown].to_numpy()
         logs = np.log(phrases["region_area"].clip(lower=_LOWEST)).groupby(bins).mean()
         table["region_area"] = np.exp(table["bin"].map(logs))
         tables.append(table)

@@ -5,14 +5,92 @@ a matrix product, whatever the number of columns.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 
 FEWEST_IMAGES = 5
 """A mean over fewer images is not shown by itself: resampling them says little."""
 
+MEANS = ("n_phrases", "n_images", "mean", "ci_low", "ci_high")
+"""The columns that `mean_table` adds."""
+
 _BLOCK = 256  # resamples drawn at once: 256 x 5,000 images of float64 is 10 MB
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How images are resampled for intervals.
+
+    Attributes
+    ----------
+    resamples : int
+        Resamples of the images; of a test, also its random sign vectors.
+    confidence : float
+        Of the intervals, between 0 and 1.
+    seed : int
+    """
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
+def mean_table(
+    names: pd.DataFrame, sums: np.ndarray, counts: np.ndarray, bootstrap: Bootstrap
+) -> pd.DataFrame:
+    """Put means with their intervals beside the names of what is averaged.
+
+    Parameters
+    ----------
+    names : DataFrame
+        A row per column of `sums`.
+    sums, counts : ndarray of float64, shape (n_images, n_columns)
+        Of each image's values, see `cluster_sums`. The same images are drawn for every column.
+    bootstrap : Bootstrap
+
+    Returns
+    -------
+    DataFrame
+        The columns of `names` and `MEANS`, numbered from 0. A column without a value has a mean
+        and an interval of NaN.
+    """
+    n_images = np.count_nonzero(counts, axis=0)
+    low, high = interval(resampled_means(sums, counts, bootstrap), bootstrap.confidence, n_images)
+    return names.reset_index(drop=True).assign(
+        n_phrases=counts.sum(axis=0).astype(np.int64),
+        n_images=n_images,
+        mean=_means(sums, counts),
+        ci_low=low,
+        ci_high=high,
+    )
+
+
+def change_table(sums: np.ndarray, counts: np.ndarray, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Return how much each mean differs from that of the column before it.
+
+    Returns
+    -------
+    DataFrame
+        Columns change, change_low and change_high, a row per column of `sums` (see `mean_table`);
+        NaN in the first.
+    """
+    n_images = np.count_nonzero(counts, axis=0)
+    changes = np.diff(resampled_means(sums, counts, bootstrap), axis=1)
+    ends = interval(changes, bootstrap.confidence, np.minimum(n_images[1:], n_images[:-1]))
+    columns = zip(
+        ("change", "change_low", "change_high"),
+        (np.diff(_means(sums, counts)), *ends),
+        strict=True,
+    )
+    return pd.DataFrame({name: np.concatenate([[np.nan], values]) for name, values in columns})
+
+
+def _means(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):  # without a value: 0 / 0
+        return sums.sum(axis=0) / counts.sum(axis=0)
 
 
 def image_weights(n_images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -53,7 +131,7 @@ def cluster_sums(
     return sums, counts
 
 
-def resampled_means(sums: np.ndarray, counts: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+def resampled_means(sums: np.ndarray, counts: np.ndarray, bootstrap: Bootstrap) -> np.ndarray:
     """Means of resampled images, from each image's sums and counts (see `cluster_sums`).
 
     Returns
@@ -61,15 +139,12 @@ def resampled_means(sums: np.ndarray, counts: np.ndarray, resamples: int, seed: 
     ndarray of float64, shape (resamples, n_columns)
         The same images are drawn for every column. NaN where a resample holds no value.
     """
+    blocks = image_weights(len(sums), bootstrap.resamples, bootstrap.seed)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.concatenate(
-            [(w @ sums) / (w @ counts) for w in image_weights(len(sums), resamples, seed)]
-        )
+        return np.concatenate([(w @ sums) / (w @ counts) for w in blocks])
 
 
-def bootstrap_means(
-    values: np.ndarray, images: np.ndarray, resamples: int, seed: int
-) -> np.ndarray:
+def bootstrap_means(values: np.ndarray, images: np.ndarray, bootstrap: Bootstrap) -> np.ndarray:
     """Resampled means over phrases, drawing whole images with replacement.
 
     Parameters
@@ -78,22 +153,25 @@ def bootstrap_means(
         NaN where a column has no value for the phrase: it is left out of that mean.
     images : ndarray of int, shape (n_phrases,)
         Image of each phrase.
-    resamples : int
-    seed : int
+    bootstrap : Bootstrap
 
     Returns
     -------
     ndarray of float64, shape (resamples, n_columns)
         The same images are drawn for every column, so differences of columns are paired.
     """
+    return resampled_means(*image_sums(values, images), bootstrap)
+
+
+def image_sums(values: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum and count each image's values as `cluster_sums` does, images named by any number."""
     present, index = np.unique(images, return_inverse=True)
-    return resampled_means(*cluster_sums(values, index, len(present)), resamples, seed)
+    return cluster_sums(values, index, len(present))
 
 
 def count_images(values: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Count the images with a value in each column; parameters as of `bootstrap_means`."""
-    present, index = np.unique(images, return_inverse=True)
-    return np.count_nonzero(cluster_sums(values, index, len(present))[1], axis=0)
+    return np.count_nonzero(image_sums(values, images)[1], axis=0)
 
 
 def interval(

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.statistics.bootstrap import (
+    Bootstrap,
     cluster_sums,
-    interval,
-    resampled_means,
+    mean_table,
     sign_flip_tests,
 )
 from clip_grounding.statistics.paired import METRICS, PairedScores, each_direction, pair_scores
@@ -45,19 +45,15 @@ FEW_IMAGES = 60
 _BLOCK = 256  # pairs whose differences of every phrase are in memory at once
 
 
-def compare(
-    scores: pd.DataFrame | str | Path, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def compare(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> pd.DataFrame:
     """Differences of means on shared phrases, with intervals and corrected p-values.
 
     Parameters
     ----------
     scores : DataFrame, str or Path
         Rows of ``scores.parquet``, or the file.
-    resamples : int
-        Resamples of the bootstrap, and sign flips of the test.
-    confidence, seed
-        Of the intervals; of both.
+    bootstrap : Bootstrap
+        Of the images. The test has as many sign flips as it has resamples, from the same seed.
 
     Returns
     -------
@@ -91,9 +87,7 @@ def compare(
                 for contender, reference in pairs
             ]
             table = pd.DataFrame(names, columns=COLUMNS[:9])[known]
-            tables.append(
-                _test(table, sums[:, known], counts[:, known], resamples, confidence, seed)
-            )
+            tables.append(_test(table, sums[:, known], counts[:, known], bootstrap))
     comparisons = pd.concat(tables, ignore_index=True)
     return comparisons.sort_values(
         ["protocol", "direction", "metric"], kind="stable", ignore_index=True
@@ -128,25 +122,11 @@ def sum_differences(
 
 
 def _test(
-    table: pd.DataFrame,
-    sums: np.ndarray,
-    counts: np.ndarray,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    names: pd.DataFrame, sums: np.ndarray, counts: np.ndarray, bootstrap: Bootstrap
 ) -> pd.DataFrame:
-    n_images = np.count_nonzero(counts, axis=0)
-    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence, n_images)
-    p_values, adjusted = sign_flip_tests(sums, resamples, seed)
-    return table.assign(
-        n_phrases=counts.sum(axis=0).astype(np.int64),
-        n_images=n_images,
-        difference=sums.sum(axis=0) / counts.sum(axis=0),
-        ci_low=low,
-        ci_high=high,
-        p_value=p_values,
-        p_adjusted=adjusted,
-    )
+    p_values, adjusted = sign_flip_tests(sums, bootstrap.resamples, bootstrap.seed)
+    differences = mean_table(names, sums, counts, bootstrap).rename(columns={"mean": "difference"})
+    return differences.assign(p_value=p_values, p_adjusted=adjusted)
 
 
 def pair_contenders(contenders: list[tuple[str, str, str]]) -> list[tuple]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from clip_grounding.statistics.bootstrap import interval, resampled_means
+from clip_grounding.statistics.bootstrap import Bootstrap, mean_table
 
 COLUMNS = [
     "model",
@@ -22,9 +22,7 @@ COLUMNS = [
 
 def average_curves(
     tables: Iterable[tuple[tuple[str, str, str], pd.DataFrame]],
-    resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Mean foreground IoU over phrases at each threshold.
 
@@ -32,8 +30,8 @@ def average_curves(
     ----------
     tables : iterable of ((model, attribution, direction), DataFrame)
         Rows of `scores.THRESHOLDS` of each evaluation, see `tables.read_evaluations`.
-    resamples, confidence, seed
-        Of the bootstrap over images.
+    bootstrap : Bootstrap
+        Of the images.
 
     Returns
     -------
@@ -50,20 +48,7 @@ def average_curves(
             fill_value=0,
         )
         sums, counts = (wide[name].to_numpy(np.float64) for name in ("iou_sum", "n_phrases"))
-        means = resampled_means(sums, counts, resamples, seed)
-        low, high = interval(means, confidence, np.count_nonzero(counts, axis=0))
-        curve = (
-            wide["n_phrases"]
-            .columns.to_frame(index=False)
-            .assign(
-                model=model,
-                attribution=attribution,
-                direction=direction,
-                n_phrases=counts.sum(axis=0).astype(int),
-                mean=sums.sum(axis=0) / counts.sum(axis=0),
-                ci_low=low,
-                ci_high=high,
-            )
-        )
-        curves.append(curve)
+        names = wide["n_phrases"].columns.to_frame(index=False)
+        names = names.assign(model=model, attribution=attribution, direction=direction)
+        curves.append(mean_table(names, sums, counts, bootstrap))
     return pd.concat(curves, ignore_index=True)[COLUMNS]

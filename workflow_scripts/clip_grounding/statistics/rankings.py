@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.statistics.bootstrap import (
+    MEANS,
+    Bootstrap,
     cluster_sums,
-    interval,
-    resampled_means,
+    mean_table,
     sign_flip_tests,
 )
 from clip_grounding.statistics.comparisons import sum_differences
@@ -40,28 +41,20 @@ COLUMNS = [
     "tie_group",
     "model",
     "attribution",
-    "n_phrases",
-    "n_images",
-    "mean",
-    "ci_low",
-    "ci_high",
+    *MEANS,
 ]
 
 
-def rank_contenders(
-    scores: pd.DataFrame | str | Path, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def rank_contenders(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> pd.DataFrame:
     """Rank the matched contenders of each direction, with groups of those that tie.
 
     Parameters
     ----------
     scores : DataFrame, str or Path
         Rows of ``scores.parquet``, or the file.
-    resamples : int
-        Resamples of the bootstrap, and sign flips of the tests.
-    confidence : float
-        Of the intervals; a difference counts if its corrected p-value is below 1 − confidence.
-    seed : int
+    bootstrap : Bootstrap
+        Of the images. The tests have as many sign flips as it has resamples, from the same seed,
+        and a difference counts if its corrected p-value is below 1 − confidence.
 
     Returns
     -------
@@ -73,7 +66,7 @@ def rank_contenders(
     for direction, own in each_direction(scores):
         paired = pair_scores(own)
         for metric, protocol in RANKED.items():
-            table = _rank(share_phrases(paired, metric), metric, resamples, confidence, seed)
+            table = _rank(share_phrases(paired, metric), metric, bootstrap)
             tables.append(table.assign(protocol=protocol, direction=direction, metric=metric))
     rankings = pd.concat([table for table in tables if len(table)] or tables)[COLUMNS]
     return rankings.sort_values(
@@ -116,36 +109,27 @@ def find_tie_groups(p_values: np.ndarray, level: float) -> np.ndarray:
     return groups
 
 
-def _rank(
-    paired: PairedScores, metric: str, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def _rank(paired: PairedScores, metric: str, bootstrap: Bootstrap) -> pd.DataFrame:
     images = paired.phrases["image"].to_numpy()
     values = paired.values[:, :, METRICS.index(metric)]
     sums, counts = cluster_sums(values, images, paired.n_images)
     if not counts.any():
         return pd.DataFrame(columns=COLUMNS)
-    means = sums.sum(axis=0) / counts.sum(axis=0)
-    n_images = np.count_nonzero(counts, axis=0)
-    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence, n_images)
-    order = np.argsort(-means, kind="stable")  # contenders of equal means stay in order of names
-    p_values = _test_all_pairs(paired, metric, resamples, seed)[np.ix_(order, order)]
     names = pd.DataFrame(paired.contenders, columns=CONTENDER)
-    return names.assign(
-        n_phrases=counts.sum(axis=0).astype(np.int64),
-        n_images=n_images,
-        mean=means,
-        ci_low=low,
-        ci_high=high,
-    ).iloc[order].assign(
-        rank=range(1, len(order) + 1), tie_group=find_tie_groups(p_values, 1 - confidence)
-    )  # fmt: skip
+    means = mean_table(names, sums, counts, bootstrap)
+    # Contenders of equal means stay in order of names.
+    order = np.argsort(-means["mean"].to_numpy(), kind="stable")
+    p_values = _test_all_pairs(paired, metric, bootstrap)[np.ix_(order, order)]
+    groups = find_tie_groups(p_values, 1 - bootstrap.confidence)
+    return means.iloc[order].assign(rank=range(1, len(order) + 1), tie_group=groups)
 
 
-def _test_all_pairs(paired: PairedScores, metric: str, flips: int, seed: int) -> np.ndarray:
+def _test_all_pairs(paired: PairedScores, metric: str, bootstrap: Bootstrap) -> np.ndarray:
     """Corrected p-values, shape (n_contenders, n_contenders), 1 on the diagonal."""
     n = len(paired.contenders)
     first, second = np.array(list(combinations(range(n), 2)), dtype=int).reshape(-1, 2).T
     sums, _ = sum_differences(paired, metric, list(combinations(paired.contenders, 2)))
     p_values = np.ones((n, n))
-    p_values[first, second] = p_values[second, first] = sign_flip_tests(sums, flips, seed)[1]
+    _, adjusted = sign_flip_tests(sums, bootstrap.resamples, bootstrap.seed)
+    p_values[first, second] = p_values[second, first] = adjusted
     return p_values

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from clip_grounding.statistics.bootstrap import cluster_sums, interval, resampled_means
+from clip_grounding.statistics.bootstrap import MEANS, Bootstrap, cluster_sums, mean_table
 from clip_grounding.statistics.paired import (
     METRICS,
     PROTOCOLS,
@@ -25,11 +25,7 @@ COLUMNS = [
     "slice",
     "level",
     "average",
-    "n_phrases",
-    "n_images",
-    "mean",
-    "ci_low",
-    "ci_high",
+    *MEANS,
 ]
 
 _MOST_COLUMNS = 4096
@@ -40,9 +36,7 @@ def summarize(
     scores: pd.DataFrame | str | Path,
     phrases: pd.DataFrame,
     narratives: pd.DataFrame,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Mean and image-clustered bootstrap interval per contender, metric, slice and average.
 
@@ -56,8 +50,8 @@ def summarize(
         Rows of ``scores.parquet``, one per phrase, direction and contender; or the file.
     phrases, narratives : DataFrame
         The columns of `tables.PHRASES` and `tables.NARRATIVES`.
-    resamples, confidence, seed
-        Of the bootstrap.
+    bootstrap : Bootstrap
+        Of the images.
 
     Returns
     -------
@@ -70,20 +64,9 @@ def summarize(
         levels = assign_levels(paired.phrases, phrases, narratives)
         for keys, n_phrases, sums, counts in _batch(_cells(paired, levels)):
             known = n_phrases > 0
-            sums, counts = sums[:, known], counts[:, known]
-            n_images = np.count_nonzero(counts, axis=0)
-            means = resampled_means(sums, counts, resamples, seed)
-            low, high = interval(means, confidence, n_images)
-            tables.append(
-                _name_cells(keys, paired.contenders)[known].assign(
-                    direction=direction,
-                    n_phrases=n_phrases[known],
-                    n_images=n_images,
-                    mean=sums.sum(axis=0) / counts.sum(axis=0),
-                    ci_low=low,
-                    ci_high=high,
-                )
-            )
+            names = _name_cells(keys, paired.contenders)[known].assign(direction=direction)
+            means = mean_table(names, sums[:, known], counts[:, known], bootstrap)
+            tables.append(means.assign(n_phrases=n_phrases[known]))  # or narratives are counted
     summary = pd.concat(tables, ignore_index=True)[COLUMNS]
     return summary.sort_values(["protocol", "direction"], kind="stable", ignore_index=True)
 

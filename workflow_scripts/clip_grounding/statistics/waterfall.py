@@ -6,14 +6,26 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.scoring.waterfall import STEPS
-from clip_grounding.statistics.bootstrap import bootstrap_means, count_images, interval
+from clip_grounding.statistics.bootstrap import Bootstrap, change_table, image_sums, mean_table
+from clip_grounding.vocabulary import EVALUATION
+
+COLUMNS = [
+    *EVALUATION,
+    "prompt",
+    "step",
+    "n_phrases",
+    "mean",
+    "ci_low",
+    "ci_high",
+    "change",
+    "change_low",
+    "change_high",
+]
 
 
 def summarize_waterfall(
     tables: Iterable[tuple[tuple[str, str, str], pd.DataFrame]],
-    resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: Bootstrap,
 ) -> pd.DataFrame:
     """Mean of every step, and of its change from the step before.
 
@@ -21,44 +33,22 @@ def summarize_waterfall(
     ----------
     tables : iterable of ((model, attribution, direction), DataFrame)
         Rows of `WATERFALL` of each evaluation, see `tables.read_evaluations`.
-    resamples, confidence, seed
-        Of the bootstrap over images.
+    bootstrap : Bootstrap
+        Of the images.
 
     Returns
     -------
     DataFrame
-        Columns direction, model, attribution, prompt, step, n_phrases, mean, ci_low, ci_high,
-        change, change_low, change_high.
+        The columns `COLUMNS`, step by step.
     """
-    rows = []
+    steps = []
     for (model, attribution, direction), table in tables:
         for prompt, own in table.groupby("prompt"):
             wide = own.set_index(["image_id", "narrative", "phrase", "step"])["score"].unstack()
             values = wide[STEPS[direction]].to_numpy(dtype=np.float64)
-            images = wide.index.get_level_values("image_id").to_numpy()
-            resampled = bootstrap_means(values, images, resamples, seed)
-            means = np.nanmean(values, axis=0)
-            n_images = count_images(values, images)
-            low, high = interval(resampled, confidence, n_images)
-            change_low, change_high = interval(
-                np.diff(resampled, axis=1), confidence, np.minimum(n_images[1:], n_images[:-1])
-            )
-            for i, step in enumerate(STEPS[direction]):
-                first = i == 0
-                rows.append(
-                    {
-                        "direction": direction,
-                        "model": model,
-                        "attribution": attribution,
-                        "prompt": prompt,
-                        "step": step,
-                        "n_phrases": int((~np.isnan(values[:, i])).sum()),
-                        "mean": means[i],
-                        "ci_low": low[i],
-                        "ci_high": high[i],
-                        "change": np.nan if first else means[i] - means[i - 1],
-                        "change_low": np.nan if first else change_low[i - 1],
-                        "change_high": np.nan if first else change_high[i - 1],
-                    }
-                )
-    return pd.DataFrame(rows)
+            sums, counts = image_sums(values, wide.index.get_level_values("image_id").to_numpy())
+            names = pd.DataFrame({"direction": direction, "model": model}, STEPS[direction])
+            names = names.assign(attribution=attribution, prompt=prompt, step=names.index)
+            means = mean_table(names, sums, counts, bootstrap)
+            steps.append(means.join(change_table(sums, counts, bootstrap)))
+    return pd.concat(steps, ignore_index=True)[COLUMNS]
