@@ -97,7 +97,7 @@ def test_every_caption_is_used_and_every_reported_file_has_one():
     used = re.findall(r'caption=f?"report/(.+\.rst)"', rules)
     assert len(re.findall(r"(?:report|captioned)\(\n", rules)) == len(used)
     used.remove("{chart}.rst")
-    used += [f"{chart}.rst" for chart in CHARTS]
+    used += [f"{chart}.rst" for chart in [*CHARTS, "evidence", "effects"]]
     files = {path.name for path in (ROOT / "rules/report").iterdir()}
     assert files == {*used, "workflow.rst"}
     assert {PurePath(name).suffix for name in files} == {".rst"}
