@@ -222,7 +222,7 @@ def read_table(
             page_checksum_verification=True,
         ).to_pandas()
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
     except _UNREADABLE as error:
         raise _damaged(path, error) from error
     for name in table.columns.intersection(text or []):
@@ -266,13 +266,9 @@ def read_csv(path: str | Path, columns: Iterable[str] = ()) -> pd.DataFrame:
             raise ValueError(f"line {lines.line_num} has not the {len(header)} cells of the first")
         return pd.read_csv(io.StringIO(content), keep_default_na=False, na_values=[""])
     except FileNotFoundError:
-        raise _missing(path) from None
+        raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
     except (OSError, ValueError, csv.Error) as error:
         raise _damaged(path, error) from error
-
-
-def _missing(path: str | Path) -> InputError:
-    return InputError(f"{path}: this table is missing: run the workflow to make it")
 
 
 def _damaged(path: str | Path, error: Exception) -> InputError:

@@ -33,13 +33,16 @@ from clip_grounding.figures.slices import MARKERS, ROWS, draw_slices
 from clip_grounding.figures.style import COLORS, LABELS, PAGE_HEIGHT, PAGE_WIDTH, save_figure
 from clip_grounding.figures.thresholds import draw_thresholds
 from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
+from clip_grounding.gallery.index import ORDER
 from clip_grounding.scoring import waterfall as steps_of
+from clip_grounding.scoring.baselines import BASELINES
 from clip_grounding.scoring.strict import LEVELS
 from clip_grounding.statistics.areas import EDGES, average_by_area
 from clip_grounding.statistics.bootstrap import FEWEST_IMAGES
 from clip_grounding.statistics.comparisons import compare
 from clip_grounding.statistics.curves import average_curves
 from clip_grounding.statistics.slices import SLICES
+from clip_grounding.vocabulary import PROMPTS
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,7 @@ def test_the_same_charts_are_the_same_bytes(tmp_path):
 
 def test_every_contender_has_a_colour_of_its_own():
     assert list(COLORS) == list(LABELS)
+    assert set(COLORS) == set(ORDER) == {*BASELINES, *PROMPTS}
     assert len(set(COLORS.values())) == len(COLORS)
 
 

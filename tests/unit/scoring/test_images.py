@@ -10,6 +10,7 @@ from slow_scores import slow_text_to_image
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.scoring.baselines import BASELINES
 from clip_grounding.scoring.captions import score_baseline_image_to_text, score_image_to_text
 from clip_grounding.scoring.images import (
     METRICS,
@@ -174,6 +175,29 @@ def test_scores_do_not_depend_on_the_other_images_of_the_shard(small, text_to_im
     alone = score_text_to_image(*part, seed=5).sort_values(KEYS, ignore_index=True)
     together = scores[scores["image_id"] == last].sort_values(KEYS, ignore_index=True)
     pd.testing.assert_frame_equal(alone, together)
+
+
+@pytest.mark.parametrize("kind", BASELINES)
+def test_every_baseline_has_scores_in_each_of_its_directions_and_in_no_other(small, kind):
+    shard = (small.phrases.head(6), small.masks)
+    tokenizer = TextTokenizer(small.checkpoint)
+    score = {
+        "text_to_image": lambda: score_baseline_text_to_image(kind, *shard, (4, 4), 0),
+        "image_to_text": lambda: score_baseline_image_to_text(
+            kind, shard[0], small.narratives, shard[1], tokenizer, 0
+        ),
+    }
+    for direction in score:
+        if direction in BASELINES[kind].directions:
+            assert score[direction]()["ap"].notna().any(), direction
+        else:
+            with pytest.raises(ValueError, match=kind):
+                score[direction]()
+
+
+def test_a_baseline_without_a_map_is_not_scored_as_another(small):
+    with pytest.raises(KeyError, match="corner"):
+        score_baseline_text_to_image("corner", small.phrases, small.masks, (4, 4), 0)
 
 
 def test_the_baselines_are_at_chance(small):

@@ -20,6 +20,7 @@ from clip_grounding.figures.style import (
     house_style,
     shorten,
 )
+from clip_grounding.scoring.baselines import BASELINES
 from clip_grounding.statistics.areas import EDGES
 
 _ROWS = {"poster_iou": "Mean poster score", "ap": "Mean strict AP"}
@@ -97,7 +98,8 @@ def draw_area(curves: pd.DataFrame, model: str, attribution: str, confidence: fl
 def _draw_means(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
     known = curves.dropna(subset="mean")
     own = known[known["metric"] == metric]
-    names = [name for name in LABELS if (metric, name) != ("ap", "empty")]  # drawn as the chance
+    drawn_as_chance = [name for name, baseline in BASELINES.items() if baseline.is_chance]
+    names = [name for name in LABELS if metric != "ap" or name not in drawn_as_chance]
     for contender in (name for name in names if name in set(own["contender"])):
         curve = own[own["contender"] == contender]
         draw_curve(axes, curve["region_area"], curve, contender, marker="o", markersize=2)

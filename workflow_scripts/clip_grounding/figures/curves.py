@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from clip_grounding.figures.style import COLORS, INK, LABELS
+from clip_grounding.scoring.baselines import BASELINES
 
 _DASHES = {
-    "empty": (0, (4, 1.5)),
-    "center": (0, (4, 1, 1, 1)),
+    **{name: (0, own.dashes) for name, own in BASELINES.items() if own.dashes},
     "mismatched": (0, (2.5, 1)),
 }
 

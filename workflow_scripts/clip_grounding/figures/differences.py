@@ -20,11 +20,16 @@ from clip_grounding.figures.style import (
     house_style,
     text_width,
 )
+from clip_grounding.scoring.baselines import BASELINES
 
 LEVEL = 0.05
 """A difference whose corrected p-value is not below is drawn hollow."""
 
-REFERENCES = ("random", "center", "unimodal", "mismatched")
+REFERENCES = (
+    *(name for name, baseline in BASELINES.items() if not baseline.is_chance),
+    "unimodal",
+    "mismatched",
+)
 """What is drawn. The empty mask's AP is the chance level, which a random ranking exceeds."""
 
 _METRIC = "ap"

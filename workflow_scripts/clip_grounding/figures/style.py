@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from clip_grounding.files import replacing
+from clip_grounding.scoring.baselines import BASELINES
 
 COLUMN_WIDTH = 3.4
 """Width of a figure in a column of a paper, in inches."""
@@ -31,9 +32,7 @@ NOTE_LINE = 0.12
 FONT = "DejaVu Sans"  # ships with matplotlib: text is measured and looks alike everywhere
 
 COLORS = {
-    "random": "#BBBBBB",
-    "empty": "#666666",
-    "center": "#009E73",
+    **{name: baseline.color for name, baseline in BASELINES.items()},
     "unimodal": "#56B4E9",
     "mismatched": "#0072B2",
     "matched": "#D55E00",
@@ -41,9 +40,7 @@ COLORS = {
 """Fill per contender (Okabe and Ito's colour-blind safe palette, greys for what sees nothing)."""
 
 LABELS = {
-    "random": "random",
-    "empty": "empty mask",
-    "center": "centre of the image",
+    **{name: baseline.label for name, baseline in BASELINES.items()},
     "unimodal": "unimodal",
     "mismatched": "CLIP (mismatched prompt)",
     "matched": "CLIP (matched prompt)",

@@ -77,14 +77,20 @@ def score_baseline_image_to_text(
     scores = []
     for row in phrases.assign(prompt="none", **NO_PARTNER).itertuples():
         caption = captions[row.narrative]
-        values = np.zeros(len(caption.words), dtype=np.float32)
-        if kind == "random":
-            values = random_map(len(values), seed, row.narrative, row.phrase, Draw.PIXELS)
+        values = _baseline_values(kind, len(caption.words), seed, row.narrative, row.phrase)
         scores.append(
             caption.score(row, values, caption.poster_excluded)
             | caption.score_strictly(row, values[: len(caption.starts)])
         )
     return pd.DataFrame(scores, columns=[*SCORES.names, "curve"])
+
+
+def _baseline_values(kind: str, n_words: int, seed: int, narrative: int, phrase: int) -> np.ndarray:
+    if kind == "random":
+        return random_map(n_words, seed, narrative, phrase, Draw.PIXELS)
+    if kind == "empty":
+        return np.zeros(n_words, dtype=np.float32)
+    raise ValueError(f"{kind}: a baseline without a score for words")
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,13 @@ def score_text_to_image(
     return add_left_out(scores.frame(), left_out, masks)
 
 
+_FIXED_MAPS = {
+    "empty": lambda grid: np.zeros(grid, np.float32),
+    "center": lambda grid: center_map(*grid),
+}
+"""The baselines whose map is the same for every phrase, each with its map on a grid."""
+
+
 def score_baseline_text_to_image(
     kind: str, phrases: pd.DataFrame, masks: pd.DataFrame, grid: tuple[int, int], seed: int
 ) -> pd.DataFrame:
@@ -121,7 +128,7 @@ def score_baseline_text_to_image(
             foregrounds = poster.binarize(np.stack(noise))
             grids = np.stack([random_map(grid, seed, *key, Draw.CELLS) for key in own])
         else:
-            grids = (center_map(*grid) if kind == "center" else np.zeros(grid, np.float32))[None]
+            grids = _FIXED_MAPS[kind](grid)[None]
             foregrounds, _ = poster.relevance_foreground(grids)
         scores.add(regions, positions, foregrounds, grids, index, kind == "empty")
     return scores.frame()
