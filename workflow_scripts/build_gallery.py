@@ -18,7 +18,7 @@ job = start_job(snakemake)
 spec, files = job.spec, snakemake.input
 phrases, narratives = read_table(files.phrases), read_table(files.narratives)
 chosen_by = read_table(files.scores, columns=SELECTED_BY, categories=True)
-facts = {name: spec[name] for name in ("dataset", "strategy", "seed")}
+facts = {name: spec[name] for name in ("dataset", "strategy", "seed")} | {"workflow": __version__}
 
 items = choose_items(
     chosen_by,
@@ -32,7 +32,6 @@ phrases = phrases[phrases["image_id"].isin(items["image_id"])]
 relevance = list(read_evaluations(files.relevance, spec["evaluations"], spec["shards"], own))
 masks = pd.concat(read_table(path, filters=own) for path in files.masks)
 index = build_index(items, scores, phrases, narratives) | describe_look() | facts
-index["workflow"] = __version__
 with open_images(files.images, spec["split"]) as images:
     views = read_views(files.relevance, spec["evaluations"], spec["shards"])
     packed = pack_items(items, phrases, relevance, read_partners(scores), views)
