@@ -131,7 +131,7 @@ rule summarize_scores:
     """Average the scores, with intervals from resampling the images; count what is left out."""
     input:
         scores="results/{dataset}/scores.parquet",
-        costs=cost_files,
+        relevance=relevance_files,
         phrases="results/{dataset}/phrases.parquet",
         narratives="results/{dataset}/narratives.parquet",
     output:

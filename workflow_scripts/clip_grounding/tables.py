@@ -1,7 +1,8 @@
 """The Parquet tables of the workflow: their columns, the one writer and the one reader.
 
 A table is written under a temporary name beside its target and renamed when it is whole;
-its provenance travels in the schema's metadata under the key ``provenance``.
+its provenance travels in the schema's metadata under the key ``provenance``, and what its maps cost
+under ``cost``.
 """
 
 import json
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from clip_grounding import __version__
 from clip_grounding.errors import InputError
 from clip_grounding.files import replacing
+from clip_grounding.measures import add_cost
 
 KEYS = [("narrative", pa.int32()), ("phrase", pa.int32()), ("image_id", pa.int64())]
 
@@ -147,6 +149,7 @@ def write_table(
                 group = []
         if group:
             out.write_table(pa.concat_tables(group))
+        add_cost(out)
 
 
 def read_table(
@@ -247,4 +250,28 @@ def read_provenance(path: str | Path) -> dict:
     try:
         return json.loads(pq.read_schema(path).metadata[b"provenance"])
     except (*_UNREADABLE, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_cost(path: str | Path) -> dict | None:
+    """Read what the maps of a relevance table cost, from the end of the file alone.
+
+    Returns
+    -------
+    dict or None
+        ``processor`` (cpu or gpu), ``device`` (its name), ``threads``; ``maps``, how many the
+        attribution method computed, and the ``wall_seconds`` and, on a CPU, ``cpu_seconds`` of the
+        process that its calls took; ``peak_mb`` and ``peak_gpu_mb``, the most memory that the
+        job held, in MB of 2^20 bytes. None if the table was written by a version that recorded no
+        cost.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged.
+    """
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        return json.loads(metadata[b"cost"]) if b"cost" in metadata else None
+    except (*_UNREADABLE, ValueError) as error:
         raise _damaged(path, error) from error

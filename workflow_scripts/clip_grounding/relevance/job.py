@@ -18,6 +18,7 @@ from tqdm import tqdm
 from clip_grounding.attribution import load_attribution
 from clip_grounding.datasets.archives import open_images
 from clip_grounding.errors import InputError
+from clip_grounding.measures import begin_attribution, end_attribution, start_measuring
 from clip_grounding.models.config import read_model_config
 from clip_grounding.models.loading import load_model
 from clip_grounding.models.preprocessing import ImagePreprocessor
@@ -116,7 +117,9 @@ class Explainer:
         counts = [len(part) for part in targets]
         items = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
         items = items.to(self.clip.device)
+        begin_attribution()
         rows = self.attribute(self.clip, tower, inputs, torch.cat(targets), items)
+        end_attribution(items)
         content = tower.content(inputs)
         if rows.shape != (len(items), content.shape[1]):
             raise InputError(
@@ -187,6 +190,7 @@ def compute_relevance(
     torch.set_num_threads(threads)
     with reserve_device(device) as own, open_images(images, split) as archive:
         print(f"device {own}, {threads} threads, batch size {batch_size}", flush=True)
+        start_measuring(own, threads)
         explainer = Explainer(
             load_model(checkpoint, own, precision),
             TextTokenizer(checkpoint),

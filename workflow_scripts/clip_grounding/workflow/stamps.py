@@ -24,9 +24,6 @@ _EMBEDDED = ("output", "rule", "spec", "code", "inputs")
 _MANIFEST = "manifest.json"
 _DIGESTS = Path("data", ".digests.json")
 
-_UNSTAMPED = "benchmarks/"
-"""Inputs below it are measurements of how jobs ran: a table made with others is no other table."""
-
 
 @dataclass(frozen=True)
 class Stamp:
@@ -69,8 +66,6 @@ class Stamp:
 
 def identify(path: str) -> str | None:
     """Return the identity of a file; None if it carries no stamp, or one of another content."""
-    if path.startswith(_UNSTAMPED):
-        return None
     stamp = read_stamp(path)
     return stamp and stamp.identity
 
@@ -178,7 +173,7 @@ class Stamps:
         if stamp.output != path:
             return f"is {stamp.output}, put in its place"
         for name, identity in stamp.inputs.items():
-            if name.startswith(_UNSTAMPED) or not os.path.exists(name):
+            if not os.path.exists(name):
                 continue
             now = self.of(name)
             if now is None or now.identity != identity:
@@ -199,7 +194,7 @@ class Stamps:
         """Return the latest time of a file and of all that it was made from, in nanoseconds."""
         if path not in self._times:
             self._times[path] = 0  # until it is known: no stamp makes this go round in circles
-            exists = os.path.lexists(path) and not path.startswith(_UNSTAMPED)
+            exists = os.path.lexists(path)
             stamp = self.of(path) if exists else None
             times = [self._latest_time(name) for name in (stamp.inputs if stamp else ())]
             self._times[path] = max([_time_of(path) if exists else 0, *times])
