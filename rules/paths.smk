@@ -35,19 +35,3 @@ def evaluation_files(stage, dataset, evaluations):
     """Every shard's file of a stage, evaluation by evaluation."""
     path = f"results/{{dataset}}/{stage}/{{model}}/{{attribution}}/{{direction}}/{{shard}}.parquet"
     return files_of(path, dataset, evaluations)
-
-
-def cost_files(wildcards):
-    """The relevance jobs' benchmark files, of the evaluations that have them for all shards.
-
-    Where maps are there and their benchmark file is not, its job must not run again for it.
-    """
-    files = []
-    for evaluation in explained_of(wildcards.dataset):
-        relevance = evaluation_files("relevance", wildcards.dataset, [evaluation])
-        folder = f"benchmarks/{wildcards.dataset}/compute_relevance/{'/'.join(evaluation)}"
-        costs = [f"{folder}/{shard.name}.tsv" for shard in shards_of(wildcards.dataset)]
-        pairs = zip(costs, relevance, strict=True)
-        if all(os.path.exists(cost) or not os.path.exists(maps) for cost, maps in pairs):
-            files += costs
-    return files

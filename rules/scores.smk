@@ -169,7 +169,7 @@ rule summarize_scores:
     """Average the scores, with intervals from resampling the images; count what is left out."""
     input:
         scores=rules.collect_scores.output.scores,
-        costs=cost_files,
+        relevance=explained_files(rules.compute_relevance.output.relevance),
         phrases=rules.index_phrases.output.phrases,
         narratives=rules.index_phrases.output.narratives,
     output:

@@ -9,6 +9,7 @@ from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
 spec, inputs, outputs = job.spec, snakemake.input, snakemake.output
+bootstrap = Bootstrap(**spec["bootstrap"], seed=spec["seed"])
 
 
 def read(stage, evaluations):
@@ -24,9 +25,9 @@ evidence, shares = summarize_evidence(
     scores=read_table(inputs.scores, columns=[*PHRASE, "direction", *CONTENDER, "ap"]),
     phrases=read_table(inputs.phrases),
     narratives=read_table(inputs.narratives),
-    bootstrap=Bootstrap(**spec["bootstrap"], seed=spec["seed"]),
+    bootstrap=bootstrap,
 )
-curves = average_removal(read("removal", "removals"), **spec["bootstrap"], seed=spec["seed"])
+curves = average_removal(read("removal", "removals"), bootstrap)
 for name, table, schema in (
     ("evidence", evidence, EVIDENCE),
     ("outcomes", shares, OUTCOME_SHARES),

@@ -1,7 +1,7 @@
 """Average the scores of every contender, with intervals, and count what they leave out and cost."""
 
 from clip_grounding.statistics.bootstrap import Bootstrap
-from clip_grounding.statistics.costs import add_costs, count_maps, read_costs
+from clip_grounding.statistics.costs import add_costs, read_costs
 from clip_grounding.statistics.coverage import count_coverage
 from clip_grounding.statistics.summary import add_published, summarize
 from clip_grounding.tables import read_table, write_csv
@@ -17,7 +17,7 @@ summary = summarize(
     Bootstrap(**spec["bootstrap"], seed=spec["seed"]),
 )
 summary = add_published(summary, spec["published"])
-summary = add_costs(summary, read_costs(snakemake.input.costs), count_maps(scores))
+summary = add_costs(summary, read_costs(snakemake.input.relevance))
 write_csv(snakemake.output.summary, summary)
 write_csv(snakemake.output.coverage, count_coverage(scores))
 job.finish()

@@ -51,21 +51,19 @@ def summary_of(models, n_images=60, attributions=(HOW,)):
     phrases, narratives = phrase_tables(phrase_keys(n_images))
     summary = summarize(scores_of(models, n_images, attributions), phrases, narratives, BOOTSTRAP)
     summary = add_published(summary, [["text_to_image", "baseline", "random", "none", 0.3]])
-    return add_costs(summary, costs_of(models, attributions), maps_of(models, attributions))
-
-
-def maps_of(models, attributions=(HOW,)):
-    rows = product(DIRECTIONS, models, attributions, [100])
-    return pd.DataFrame(rows, columns=["direction", "model", "attribution", "n_maps"])
+    return add_costs(summary, costs_of(models, attributions))
 
 
 def costs_of(models, attributions=(HOW,)):
-    maps = maps_of(models, attributions)
+    rows = product(DIRECTIONS, models, attributions)
+    rows = pd.DataFrame(rows, columns=["direction", "model", "attribution"])
     generator = np.random.default_rng(0)
-    return maps.drop(columns="n_maps").assign(
-        seconds=10 ** generator.uniform(-1, 2, len(maps)),
-        peak_mb=generator.integers(500, 20_000, len(maps)),
-    )
+    return rows.assign(
+        seconds_per_map=10 ** generator.uniform(-3, 0, len(rows)),
+        processor="cpu", device="Intel(R) Xeon(R) Platinum 8480+ CPU @ 2.00GHz", threads=4,
+        timed_maps=100, untimed_tables=0, peak_mb=generator.integers(500, 20_000, len(rows)),
+        peak_gpu_mb=np.nan,
+    )  # fmt: skip
 
 
 def curves_of(models, directions=DIRECTIONS, attributions=(HOW,)):

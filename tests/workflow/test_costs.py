@@ -1,14 +1,17 @@
-"""What maps cost comes from benchmark files, and no map is made again for want of one."""
+"""What maps cost comes from their tables, and no map is made again for want of it."""
 
 import shutil
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from workflows import Run
 
+from clip_grounding.tables import read_cost
+
 pytestmark = pytest.mark.workflow
 
-MAPS = "results/tiny/relevance/random-clip/gradient-attention/text_to_image/0001.parquet"
+METHOD = "results/tiny/relevance/random-clip/gradient-attention"
 
 
 @pytest.fixture
@@ -19,54 +22,41 @@ def own(finished, tmp_path) -> Run:
 
 
 def costs_of(run) -> pd.DataFrame:
-    """Seconds and peak of the text-to-image maps, and of everything without maps."""
     summary = pd.read_csv(run / "results/tiny/summary.csv")
-    return summary[["direction", "model", "prompt", "seconds_per_map", "peak_mb"]].drop_duplicates()
+    columns = ["seconds_per_map", "timed_maps", "untimed_tables", "peak_mb"]
+    return summary[["direction", "prompt", *columns]].drop_duplicates()
 
 
 def test_a_run_from_nothing_reports_what_its_maps_cost(finished):
     costs = costs_of(finished)
     has_maps = costs["prompt"].isin(["matched", "unimodal"])
     assert costs.loc[~has_maps, ["seconds_per_map", "peak_mb"]].isna().all(axis=None)
-    folder = finished / "benchmarks/tiny/compute_relevance/random-clip/gradient-attention"
-    phrases = len(pd.read_parquet(finished / "results/tiny/phrases.parquet"))
     for direction in ("text_to_image", "image_to_text"):
-        jobs = [pd.read_csv(path, sep="\t") for path in (folder / direction).iterdir()]
-        jobs = pd.concat(jobs)
+        jobs = [read_cost(path) for path in (finished / METHOD / direction).iterdir()]
+        jobs = pd.DataFrame(jobs)
         rows = costs[has_maps & (costs["direction"] == direction)]
         assert len(jobs) == 3
         assert set(rows["prompt"]) == {"matched", "unimodal"}
-        expected = jobs["s"].sum() / (2 * phrases)
+        expected = jobs["cpu_seconds"].sum() / jobs["maps"].sum()
         assert (rows["seconds_per_map"] - expected).abs().max() < 1e-6
-        assert set(rows["peak_mb"]) == {round(jobs["max_rss"].max())}
+        assert set(rows["timed_maps"]) == {jobs["maps"].sum()}
+        assert set(rows["untimed_tables"]) == {0}
 
 
-def test_deleted_benchmark_files_empty_the_cost_and_rerun_no_map(own):
+def test_costs_do_not_depend_on_benchmark_files(own):
     shutil.rmtree(own / "benchmarks")
-    planned = own.planned()
-    assert set(planned) == {
-        "summarize_scores", "plot_cost", "plot_scores", "plot_strict", "plot_slices",
-        "plot_thresholds",
-    }  # fmt: skip
-    own.snakemake("results/tiny/figures/cost.png")
-    assert costs_of(own)[["seconds_per_map", "peak_mb"]].isna().all(axis=None)
-    assert own.planned("results/tiny/figures/cost.png") == {}
+    assert own.planned() == {}
 
 
-def test_one_deleted_benchmark_file_leaves_the_other_direction_its_cost(own):
-    folder = own / "benchmarks/tiny/compute_relevance/random-clip/gradient-attention"
-    (folder / "text_to_image/0001.tsv").unlink()
+def test_tables_without_a_record_have_no_cost_and_no_map_is_made_again(own):
+    for path in (own / METHOD / "text_to_image").iterdir():
+        table = pq.read_table(path, partitioning=None)
+        metadata = {k: v for k, v in table.schema.metadata.items() if k != b"cost"}
+        pq.write_table(table.replace_schema_metadata(metadata), path, write_page_checksum=True)
     assert "compute_relevance" not in own.planned()
-    own.snakemake("results/tiny/summary.csv")
-    known = costs_of(own).dropna(subset="seconds_per_map")
-    assert set(known["direction"]) == {"image_to_text"}
-
-
-def test_maps_that_are_made_again_refresh_their_cost(own):
-    before = costs_of(own).dropna(subset="seconds_per_map").set_index(["direction", "prompt"])
-    own.snakemake(MAPS, "--forcerun", "compute_relevance")
-    assert own.planned("results/tiny/summary.csv") == {"summarize_scores": 1}
-    own.snakemake("results/tiny/summary.csv")
-    after = costs_of(own).dropna(subset="seconds_per_map").set_index(["direction", "prompt"])
-    changed = before["seconds_per_map"] != after["seconds_per_map"]
-    assert set(changed[changed].index.get_level_values("direction")) == {"text_to_image"}
+    own.snakemake("results/tiny/summary.csv", "--forcerun", "summarize_scores")
+    costs = costs_of(own).query("prompt == 'matched'").set_index("direction")
+    assert costs["seconds_per_map"].isna().to_dict() == {
+        "text_to_image": True, "image_to_text": False,
+    }  # fmt: skip
+    assert costs["untimed_tables"].to_dict() == {"text_to_image": 3, "image_to_text": 0}

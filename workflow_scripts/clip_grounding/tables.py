@@ -1,7 +1,8 @@
 """The tables of the workflow, Parquet and CSV: their columns, the one writer and the one reader.
 
 A table is written under a temporary name beside its target and renamed when it is whole;
-a Parquet table's provenance travels in the schema's metadata under the key ``provenance``.
+its provenance travels in the schema's metadata under the key ``provenance``, other records in the
+file's footer (`footers`).
 """
 
 import csv
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 from clip_grounding import __version__
 from clip_grounding.errors import InputError
 from clip_grounding.files import replacing
+from clip_grounding.footers import CONTENTS, add_footer, count_rows, describe_contents
 from clip_grounding.geometry import View
 
 KEYS = [("narrative", pa.int32()), ("phrase", pa.int32()), ("image_id", pa.int64())]
@@ -139,60 +141,19 @@ def write_table(
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as out,
     ):
-        group, rows = [], 0
+        group = []
         for frame in frames:
             unknown = set(frame.columns) - set(schema.names)
             if unknown:
                 raise ValueError(f"{path}: columns {sorted(unknown)} are not in the table's schema")
             group.append(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
-            rows += len(frame)
+            count_rows(out, frame)
             if sum(map(len, group)) >= _ROW_GROUP:
                 out.write_table(pa.concat_tables(group))
                 group = []
         if group:
             out.write_table(pa.concat_tables(group))
-        out.add_key_value_metadata({"contents": json.dumps(_contents(rows, schema))})
-
-
-def _contents(rows: int, schema: pa.Schema) -> dict:
-    """Describe what a table holds: one that was cut, or written over, holds something else."""
-    return {"rows": rows, "columns": [[field.name, _type_name(field.type)] for field in schema]}
-
-
-def _type_name(kind: pa.DataType) -> str:
-    """Name a type; a list's without the name of its elements, which Parquet changes."""
-    return f"list<{kind.value_type}>" if pa.types.is_list(kind) else str(kind)
-
-
-def check_contents(path: str | Path) -> None:
-    """Check that a table still has the rows and columns that `write_table` put into it.
-
-    Raises
-    ------
-    InputError
-        It has others, does not say which it should have, or is not readable.
-    """
-    try:
-        file = pq.read_metadata(path)
-        written = json.loads((file.metadata or {}).get(b"contents", b"null"))
-        found = _contents(file.num_rows, pq.read_schema(path))
-    except (*_UNREADABLE, ValueError) as error:
-        raise _damaged(path, error) from error
-    if written == found:
-        return
-    raise InputError(
-        f"{path}: changed since it was written ({_difference(written, found)}): delete it and rerun"
-    )
-
-
-def _difference(written: dict | None, found: dict) -> str:
-    if written is None:
-        return "it does not say what was written into it"
-    if written["columns"] == found["columns"]:
-        return f"{found['rows']:,} rows, but {written['rows']:,} were written"
-    old, new = ({tuple(column) for column in own["columns"]} for own in (written, found))
-    names = ", ".join(sorted({name for name, _ in old ^ new})) or "their order"
-    return f"other columns than were written: {names}"
+        add_footer(out, schema)
 
 
 def read_table(
@@ -340,3 +301,58 @@ def read_provenance(path: str | Path) -> dict:
         return json.loads(pq.read_schema(path).metadata[b"provenance"])
     except (*_UNREADABLE, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
+
+
+def read_cost(path: str | Path) -> dict | None:
+    """Read what the maps of a relevance table cost, from the end of the file alone.
+
+    Returns
+    -------
+    dict or None
+        ``processor`` (cpu or gpu), ``device`` (its name), ``threads``; ``maps``, how many the
+        attribution method computed, and the ``wall_seconds`` and, on a CPU, ``cpu_seconds`` of the
+        process that its calls took; ``peak_mb`` and ``peak_gpu_mb``, the most memory that the
+        job held, in MB of 2^20 bytes. None if the table was written by a version that recorded no
+        cost.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged.
+    """
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        return json.loads(metadata[b"cost"]) if b"cost" in metadata else None
+    except (*_UNREADABLE, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def check_contents(path: str | Path) -> None:
+    """Check that a table still has the rows and columns that `write_table` put into it.
+
+    Raises
+    ------
+    InputError
+        It has others, does not say which it should have, or is not readable.
+    """
+    try:
+        file = pq.read_metadata(path)
+        written = json.loads((file.metadata or {}).get(CONTENTS.encode(), b"null"))
+        found = describe_contents(file.num_rows, pq.read_schema(path))
+    except (*_UNREADABLE, ValueError) as error:
+        raise _damaged(path, error) from error
+    if written != found:
+        difference = _difference(written, found)
+        raise InputError(
+            f"{path}: changed since it was written ({difference}): delete it and rerun"
+        )
+
+
+def _difference(written: dict | None, found: dict) -> str:
+    if written is None:
+        return "it does not say what was written into it"
+    if written["columns"] == found["columns"]:
+        return f"{found['rows']:,} rows, but {written['rows']:,} were written"
+    old, new = ({tuple(column) for column in own["columns"]} for own in (written, found))
+    names = ", ".join(sorted({name for name, _ in old ^ new})) or "their order"
+    return f"other columns than were written: {names}"

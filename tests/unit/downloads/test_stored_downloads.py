@@ -18,9 +18,9 @@ from clip_grounding.downloads.checksums import BY_HAND, read_checksums, record_c
 from clip_grounding.downloads.files import download
 from clip_grounding.downloads.sources import bring_source
 from clip_grounding.downloads.urls import stored_name
+from clip_grounding.downloads.zips import Archive
 from clip_grounding.errors import InputError
 from clip_grounding.files import drop_dangling_links
-from clip_grounding.zips import Archive
 
 GOOD = json.dumps([{"image_id": str(number)} for number in range(5000)]).encode()
 OTHER = json.dumps([{"image_id": str(number)} for number in range(4000)]).encode()

@@ -55,6 +55,7 @@ def costly(rankings, seed=0):
     return rankings.assign(
         prompt="matched", slice="all", level="all", average="phrase",
         seconds_per_map=10 ** generator.uniform(-2, 1, len(rankings)), peak_mb=1234.0,
+        processor="cpu", device="Xeon", threads=4.0, peak_gpu_mb=np.nan,
     )  # fmt: skip
 
 
@@ -175,12 +176,34 @@ def test_of_many_points_those_are_named_that_no_other_beats_in_both():
 
 def test_a_cost_that_is_not_known_is_said_not_drawn():
     rows = costly(rankings_of(["b32", "b16"], ["x", "y"]))
-    rows.loc[rows.index[0], ["seconds_per_map", "peak_mb"]] = np.nan
+    columns = ["seconds_per_map", "processor", "device", "threads", "peak_mb"]
+    rows.loc[rows.index[0], columns] = np.nan
     assert "1 not drawn: cost not known" in texts(draw_cost(rows, 0.95))
-    without = rows.assign(seconds_per_map=np.nan, peak_mb=np.nan)
-    figure = draw_cost(without, 0.95)
+    figure = draw_cost(rows.assign(**dict.fromkeys(columns, np.nan)), 0.95)
     assert texts(figure).count(UNKNOWN) == 2
     assert_legible(figure)
+
+
+def test_times_of_different_devices_are_not_drawn_in_one_chart():
+    rows = costly(rankings_of(["b32", "b16", "l14"], ["x"]))
+    is_elsewhere = rows["model"] == "b16"
+    rows.loc[is_elsewhere, ["processor", "device"]] = "gpu", "H100"
+    figure = draw_cost(rows, 0.95)
+    assert_legible(figure)
+    for axes, direction in zip(figure.axes, DIRECTIONS, strict=True):
+        own = rows[(rows["direction"] == direction) & ~is_elsewhere]
+        drawn = [x for line in axes.lines if line.get_marker() == "o" for x in line.get_xdata()]
+        assert sorted(drawn) == sorted(own["seconds_per_map"])
+        assert axes.get_xlabel() == "CPU-seconds per map"
+    assert texts(figure).count("1 not drawn: timed on another device") == 2
+    assert any(text.endswith("on Xeon, jobs of 4 threads") for text in texts(figure))
+
+
+def test_a_chart_of_a_gpu_says_so_and_has_its_memory():
+    gpu = {"processor": "gpu", "device": "H100", "peak_gpu_mb": 5678.0}
+    figure = draw_cost(costly(rankings_of(["b32"], ["x"])).assign(**gpu), 0.95)
+    assert {axes.get_xlabel() for axes in figure.axes} == {"GPU-seconds per map"}
+    assert sum(text.endswith("5,678 MB of the GPU") for text in texts(figure)) == 2
 
 
 def test_without_a_scored_map_there_are_charts_without_a_panel():

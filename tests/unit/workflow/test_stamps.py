@@ -11,7 +11,7 @@ import pytest
 
 from clip_grounding.errors import InputError
 from clip_grounding.workflow.memory import Output, list_files, refuse_stale, restore_records
-from clip_grounding.workflow.stamps import Stamp, Stamps, identify, read_stamp, write_stamp
+from clip_grounding.workflow.stamps import Stamp, identify, read_stamp, write_stamp
 
 SCHEMA = pa.schema([("value", pa.int32())])
 
@@ -207,14 +207,6 @@ def test_a_source_that_was_touched_makes_nothing_older_than_it():
     os.utime("original.csv", (4e9, 4e9))
     restore(path)
     assert os.stat(path).st_mtime == 4e9
-
-
-def test_deleting_benchmarks_leaves_a_table_what_it_is():
-    Path("benchmarks").mkdir()
-    Path("benchmarks/a.tsv").write_text("s\n1\n")
-    path = write_parquet("results/tiny/a.parquet", inputs=["benchmarks/a.tsv"])
-    Path("benchmarks/a.tsv").write_text("s\n2\n")
-    assert Stamps().find_fault(path) is None
 
 
 def test_a_users_file_where_a_download_goes_is_refused():

@@ -10,8 +10,8 @@ from PIL import Image
 from clip_grounding.datasets import layout
 from clip_grounding.datasets.folders import ImageFolder
 from clip_grounding.datasets.pictures import UndecodableError, decode_image, decode_picture
+from clip_grounding.downloads.zips import Archive, parse_json
 from clip_grounding.errors import InputError
-from clip_grounding.zips import Archive, parse_json
 
 _IN_MEMORY = 64 << 20
 """Bytes of a nested zip that are held in memory; a larger one goes to a temporary file."""

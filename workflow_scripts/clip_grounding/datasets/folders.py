@@ -10,9 +10,9 @@ import json
 import os
 from pathlib import Path
 
+from clip_grounding.downloads.zips import parse_json
 from clip_grounding.errors import InputError
 from clip_grounding.files import digest_files, replacing
-from clip_grounding.zips import parse_json
 
 
 def digest_images(folder: str | Path, split: str, cache: str | Path) -> dict[str, str]:

@@ -23,9 +23,9 @@ from clip_grounding.datasets.records import (
     read_text,
     read_whole,
 )
+from clip_grounding.downloads.zips import parse_json
 from clip_grounding.errors import InputError
 from clip_grounding.tables import NARRATIVES, PHRASES
-from clip_grounding.zips import parse_json
 
 _MOST_SEGMENT = 2**24 - 1  # that the three bytes of a PNG's pixel hold
 

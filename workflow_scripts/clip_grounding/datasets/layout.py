@@ -3,8 +3,8 @@
 from pathlib import Path
 from unicodedata import category
 
+from clip_grounding.downloads.zips import Archive, parse_json
 from clip_grounding.errors import InputError
-from clip_grounding.zips import Archive, parse_json
 
 _UNNAMABLE = {"Cc", "Cs"}  # control characters, and halves of surrogate pairs
 

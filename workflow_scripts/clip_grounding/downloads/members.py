@@ -12,8 +12,8 @@ from clip_grounding.downloads.answers import DownloadError
 from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.spans import join_near
 from clip_grounding.downloads.urls import printable
+from clip_grounding.downloads.zips import Archive, ArchiveError, DamagedError
 from clip_grounding.files import replacing
-from clip_grounding.zips import Archive, ArchiveError, DamagedError
 
 _BLOCK = 1 << 16  # what is asked for at least, and the gap that is not worth a second request
 

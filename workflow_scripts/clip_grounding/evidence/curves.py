@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clip_grounding.evidence.removal import STEPS
-from clip_grounding.statistics.bootstrap import cluster_sums, interval, resampled_means
+from clip_grounding.statistics.bootstrap import Bootstrap, image_sums, mean_table
 from clip_grounding.vocabulary import CONTENDER
 
 REMOVAL_CURVES = pa.schema(
@@ -24,10 +24,7 @@ REMOVAL_CURVES = pa.schema(
 
 
 def average_removal(
-    tables: Iterable[tuple[tuple[str, str, str], pd.DataFrame]],
-    resamples: int,
-    confidence: float,
-    seed: int,
+    tables: Iterable[tuple[tuple[str, str, str], pd.DataFrame]], bootstrap: Bootstrap
 ) -> pd.DataFrame:
     """Average the similarities at each step of the removal over the phrases.
 
@@ -35,8 +32,8 @@ def average_removal(
     ----------
     tables : iterable of ((model, attribution, direction), DataFrame)
         Rows of `columns.REMOVAL`.
-    resamples, confidence, seed
-        Of the bootstrap over images.
+    bootstrap : Bootstrap
+        Of the images.
 
     Returns
     -------
@@ -45,7 +42,7 @@ def average_removal(
         Left-out phrases are in no mean; where all are left out there is no row.
     """
     means = [
-        _average_prompt(own, resamples, confidence, seed).assign(
+        _average_prompt(own, bootstrap).assign(
             direction=direction, model=model, attribution=attribution, prompt=prompt
         )
         for (model, attribution, direction), table in tables
@@ -56,23 +53,13 @@ def average_removal(
     return pd.concat(means, ignore_index=True)[REMOVAL_CURVES.names]
 
 
-def _average_prompt(
-    rows: pd.DataFrame, resamples: int, confidence: float, seed: int
-) -> pd.DataFrame:
+def _average_prompt(rows: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     whole = rows["similarity"].to_numpy(np.float64)[:, None]
     curves = [np.hstack([whole, np.stack(rows[order].to_list())]) for order in ("morf", "lerf")]
-    values = np.hstack(curves)
-    distinct, images = np.unique(rows["image_id"], return_inverse=True)
-    sums, counts = cluster_sums(values, images, len(distinct))
-    low, high = interval(resampled_means(sums, counts, resamples, seed), confidence, len(distinct))
-    return pd.DataFrame(
+    steps = pd.DataFrame(
         {
             "order": np.repeat(["morf", "lerf"], STEPS),
             "removed": np.tile(np.arange(STEPS) / STEPS, 2),
-            "n_phrases": len(rows),
-            "n_images": len(distinct),
-            "mean": sums.sum(axis=0) / counts.sum(axis=0),
-            "ci_low": low,
-            "ci_high": high,
         }
     )
+    return mean_table(steps, *image_sums(np.hstack(curves), rows["image_id"]), bootstrap)

@@ -1,4 +1,4 @@
-"""Score against cost: what does a better map cost in time?"""
+"""Score against cost: what does a better map cost in time on one device?"""
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,17 @@ from clip_grounding.figures.style import (
     INK,
     PAGE_WIDTH,
     add_axes,
+    add_notes,
     add_text,
     house_style,
     shorten,
 )
+from clip_grounding.statistics.costs import CLOCK
 
 MOST_NAMED = 8
 """Points of a panel that have a name beside it."""
 
-UNKNOWN = "cost not known: there are no benchmark files of these maps"
+UNKNOWN = "cost not known: these maps were not timed, or on another device"
 
 _SIZE = 7
 _SMALL = 6
@@ -36,13 +38,15 @@ _NAMES = _LEFT + _PANEL + 0.42  # where names begin, right of a panel
 _LINE = 0.27  # from name to name
 _TITLE = 0.26
 _TICKS = 0.44  # tick and axis labels
-_BELOW = 0.3  # the notes
+_BELOW = 0.38  # the notes
 
 
 def draw_cost(summary: pd.DataFrame, confidence: float) -> Figure:
     """Draw mean strict AP against seconds per map, a panel per direction.
 
-    Names are those of all points or, of many, those of the ones that no other beats in both.
+    Times of different devices do not compare: drawn are those of the device, with its number of
+    threads, on which most contenders were timed. Names are those of all points or, of many, those
+    of the ones that no other beats in both.
 
     Parameters
     ----------
@@ -58,6 +62,10 @@ def draw_cost(summary: pd.DataFrame, confidence: float) -> Figure:
     """
     rows = pooled_means(summary, "ap")
     rows = rows[rows["prompt"] == "matched"]
+    is_timed = rows["seconds_per_map"] > 0
+    clock = rows[is_timed].value_counts(CLOCK, sort=False)
+    clock = dict(zip(CLOCK, clock.idxmax(), strict=True)) if len(clock) else {}
+    is_drawn = is_timed & (rows[list(clock)] == pd.Series(clock)).all(axis=1)
     directions = [name for name in DIRECTION_LABELS if name in set(rows["direction"])]
     block = _TITLE + _HEIGHT + _TICKS
     height = block * len(directions) + _BELOW
@@ -68,8 +76,8 @@ def draw_cost(summary: pd.DataFrame, confidence: float) -> Figure:
             title = DIRECTION_LABELS[direction]
             add_text(figure, _MARGIN, top + 0.16, title, fontsize=_SIZE, fontweight="bold")
             axes = add_axes(figure, _LEFT, top + _TITLE, _PANEL, _HEIGHT)
-            own = rows[rows["direction"] == direction]
-            known = own[own["seconds_per_map"] > 0].sort_values("seconds_per_map", kind="stable")
+            own = rows["direction"] == direction
+            known = rows[own & is_drawn].sort_values("seconds_per_map", kind="stable")
             if known.empty:
                 axes.set(xticks=[], yticks=[])
                 axes.text(
@@ -80,12 +88,13 @@ def draw_cost(summary: pd.DataFrame, confidence: float) -> Figure:
             named = choose_named(known)
             _draw_points(axes, known, named)
             _name_points(figure, axes, named, top + _TITLE)
-            _say_what_is_missing(figure, known, named, len(own) - len(known), top + _TITLE)
-        note = (
-            f"Matched prompt; {100 * confidence:g} % interval, images resampled; seconds include"
-            " loading the model and reading images"
-        )
-        add_text(figure, _MARGIN, height - _MARGIN, note, fontsize=_SMALL)
+            n_elsewhere, n_untimed = (own & is_timed & ~is_drawn).sum(), (own & ~is_timed).sum()
+            _say_what_is_missing(figure, known, named, n_elsewhere, n_untimed, top + _TITLE)
+        notes = [
+            _describe_clock(**clock) if clock else "",
+            f"Matched prompt; {100 * confidence:g} % interval, images resampled",
+        ]
+        add_notes(figure, notes)
     return figure
 
 
@@ -128,7 +137,8 @@ def _draw_points(axes: Axes, points: pd.DataFrame, named: pd.DataFrame) -> None:
         axes.xaxis.set_major_locator(LogLocator())
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.tick_params(labelsize=_SMALL, length=2, pad=2, width=0.6)
-    axes.set_xlabel("Seconds per map", fontsize=_SMALL, labelpad=2)
+    seconds = "CPU-seconds" if points["processor"].iloc[0] == "cpu" else "GPU-seconds"
+    axes.set_xlabel(f"{seconds} per map", fontsize=_SMALL, labelpad=2)
     axes.set_ylabel("Mean strict AP", fontsize=_SMALL, labelpad=3)
 
 
@@ -154,21 +164,36 @@ def _name_points(figure: Figure, axes: Axes, named: pd.DataFrame, top: float) ->
         name = shorten(f"{point.model}, {point.attribution}", room, _SMALL)
         add_text(figure, _NAMES, y, name, fontsize=_SMALL)
         numbers = f"{point.mean:.3f}, {_duration(point.seconds_per_map)}"
-        if not np.isnan(point.peak_mb):
+        if point.processor == "gpu":
+            numbers += f", {point.peak_gpu_mb:,.0f} MB of the GPU"
+        else:
             numbers += f", {point.peak_mb:,.0f} MB"
         add_text(figure, _NAMES, y + 0.105, numbers, fontsize=_SMALL, color=FAINT)
 
 
 def _say_what_is_missing(
-    figure: Figure, known: pd.DataFrame, named: pd.DataFrame, n_unknown: int, top: float
+    figure: Figure,
+    known: pd.DataFrame,
+    named: pd.DataFrame,
+    n_elsewhere: int,
+    n_untimed: int,
+    top: float,
 ) -> None:
     notes = []
     if len(named) < len(known):
         notes.append(f"named: best scores for their time; grey: {len(known) - len(named)} others")
-    if n_unknown:
-        notes.append(f"{n_unknown} not drawn: cost not known")
+    if n_elsewhere:
+        notes.append(f"{n_elsewhere} not drawn: timed on another device")
+    if n_untimed:
+        notes.append(f"{n_untimed} not drawn: cost not known")
     if notes:
         add_text(figure, _LEFT + 0.9, top - 0.1, "; ".join(notes), fontsize=_SMALL, color=INK)
+
+
+def _describe_clock(processor: str, device: str, threads: float) -> str:
+    jobs = "1 thread" if threads == 1 else f"{threads:.0f} threads"
+    waited = " of the process" if processor == "cpu" else ", the GPU waited for"
+    return f"Seconds{waited}, of the attribution method alone, on {device}, jobs of {jobs}"
 
 
 def _duration(seconds: float) -> str:

@@ -26,6 +26,7 @@ from clip_grounding.models.towers import Clip, Tower
 from clip_grounding.regions import decode_region
 from clip_grounding.relevance.batches import MemoryFit, make_batches, prepare_batches
 from clip_grounding.relevance.devices import reserve_device
+from clip_grounding.relevance.measures import begin_attribution, end_attribution, start_measuring
 from clip_grounding.tables import RELEVANCE
 from clip_grounding.vocabulary import MAP_PROMPTS
 from clip_grounding.workflow.contracts import why_refused
@@ -116,7 +117,9 @@ class Explainer:
         counts = [len(part) for part in targets]
         items = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
         items = items.to(self.clip.device)
+        begin_attribution()
         rows = self.attribute(self.clip, tower, inputs, torch.cat(targets), items)
+        end_attribution(items)
         content = tower.content(inputs)
         if rows.shape != (len(items), content.shape[1]):
             raise InputError(
@@ -187,6 +190,7 @@ def compute_relevance(
     torch.set_num_threads(threads)
     with reserve_device(device) as own, open_images(images, split) as archive:
         print(f"device {own}, {threads} threads, batch size {batch_size}", flush=True)
+        start_measuring(own, threads)
         explainer = Explainer(
             load_model(checkpoint, own, precision),
             TextTokenizer(checkpoint),

@@ -91,9 +91,10 @@ def _image_steps(
 ) -> list[float]:
     foregrounds, _ = poster.relevance_foreground(grid[None])
     predicted, truth = foregrounds[0], poster.region_truth(region).ravel()
-    rows, columns = square_padding(*region.shape)
-    square = upsample_to_square(grid, *region.shape, view)
-    image = square[rows : rows + region.shape[0], columns : columns + region.shape[1]]
+    height, width = region.shape
+    rows, columns = square_padding(height, width)
+    square = upsample_to_square(grid, height, width, view)
+    image = square[rows : rows + height, columns : columns + width]
     return [
         poster.two_class_iou(predicted[None], truth[None])[0],
         _foreground_iou(predicted, truth),

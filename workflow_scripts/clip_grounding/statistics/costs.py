@@ -1,82 +1,102 @@
-"""What maps cost: seconds and memory of the jobs that made them, from their benchmark files.
+"""What maps cost: time of the attribution method and memory, which relevance jobs have recorded.
 
-Snakemake writes a table of one row per job: ``s`` is its wall-clock time in seconds, ``max_rss``
-the most memory of the machine that its processes held, in MB, sampled now and then: a cell is
-``NA`` or ``-`` where the job ended before a sample was taken.
+The records stand in the metadata of the relevance tables, see `clip_grounding.tables.read_cost`.
+Time on a CPU is that of the process, which other jobs on the same machine do not lengthen; time of
+a GPU is from call to end with the GPU waited for, which a job that shares it lengthens.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from clip_grounding.tables import read_table
-from clip_grounding.vocabulary import CONTENDER, EVALUATION, MAP_PROMPTS
+from clip_grounding.tables import read_cost
+from clip_grounding.vocabulary import EVALUATION, MAP_PROMPTS
+
+CLOCK = ["processor", "device", "threads"]
+"""The columns that say where maps were timed: times of different ones are not averaged."""
+
+COSTS = ["seconds_per_map", *CLOCK, "timed_maps", "untimed_tables", "peak_mb", "peak_gpu_mb"]
+"""The columns of a summary about cost."""
+
+_COUNTS = ["threads", "timed_maps", "untimed_tables", "peak_mb", "peak_gpu_mb"]
+_RECORD = [*CLOCK, "maps", "wall_seconds", "cpu_seconds", "peak_mb", "peak_gpu_mb"]
 
 
 def read_costs(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Add up the benchmark files of relevance jobs.
+    """Read what the maps of each evaluation cost.
 
     Parameters
     ----------
     paths : iterable of str or Path
-        ``…/{model}/{attribution}/{direction}/{shard}.tsv``, all shards of a contender or none.
+        ``…/{model}/{attribution}/{direction}/{shard}.parquet``: the relevance tables, of which
+        the ends alone are read.
 
     Returns
     -------
     DataFrame
-        Columns direction, model, attribution, ``seconds`` (the sum over shards) and ``peak_mb``
-        (the highest), NaN where no job has recorded it.
+        A row per evaluation: direction, model, attribution and `COSTS`. Where its jobs ran on
+        several devices, or with several numbers of threads, the numbers are those of the one that
+        computed most of its maps, ``timed_maps``, and not averages over them. ``untimed_tables``
+        counts tables without a record; where all are without, the rest is missing.
     """
     rows = []
     for path in map(Path, paths):
-        job = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
         model, attribution, direction = path.parts[-4:-1]
-        seconds, peak = (pd.to_numeric(job[name], errors="coerce") for name in ("s", "max_rss"))
-        rows.append((direction, model, attribution, seconds.sum(skipna=False), peak.max()))
-    jobs = pd.DataFrame(rows, columns=[*EVALUATION, "seconds", "peak_mb"])
-    jobs = jobs.astype({"seconds": float, "peak_mb": float}).groupby(EVALUATION)
-    # A sum that lacks a shard is no cost; a peak that lacks one is still a lower bound.
-    seconds = jobs["seconds"].agg(lambda own: own.sum(skipna=False))
-    return pd.DataFrame({"seconds": seconds, "peak_mb": jobs["peak_mb"].max()}).reset_index()
+        rows.append({**(read_cost(path) or {}), **_evaluation(direction, model, attribution)})
+    jobs = pd.DataFrame(rows, columns=[*EVALUATION, *_RECORD])
+    if untimed := int(jobs["maps"].isna().sum()):
+        print(
+            f"{untimed} of {len(jobs)} relevance tables are of a version that recorded no cost, and"
+            " count for none: `snakemake --forcerun compute_relevance` makes and times all maps"
+        )
+    costs = [{**_evaluation(*names), **_add_up(own)} for names, own in jobs.groupby(EVALUATION)]
+    costs = pd.DataFrame(costs, columns=[*EVALUATION, *COSTS])
+    return costs.astype({"seconds_per_map": float, **dict.fromkeys(_COUNTS, "Int64")})
 
 
-def count_maps(scores: str | Path) -> pd.DataFrame:
-    """Count each contender's maps: the rows of ``scores.parquet`` of its `MAP_PROMPTS`.
-
-    Returns
-    -------
-    DataFrame
-        Columns direction, model, attribution and ``n_maps``.
-    """
-    rows = read_table(scores, columns=["direction", *CONTENDER], categories=True)
-    rows = rows[rows["prompt"].isin(MAP_PROMPTS)]
-    counts = rows.groupby(EVALUATION).size().rename("n_maps").reset_index()
-    return counts.astype(dict.fromkeys(EVALUATION, str))
+def _evaluation(direction: str, model: str, attribution: str) -> dict[str, str]:
+    return dict(zip(EVALUATION, (direction, model, attribution), strict=True))
 
 
-def add_costs(summary: pd.DataFrame, costs: pd.DataFrame, maps: pd.DataFrame) -> pd.DataFrame:
+def _add_up(jobs: pd.DataFrame) -> dict:
+    """Return the columns of `COSTS` from the records of one evaluation's jobs."""
+    is_timed = jobs["maps"] > 0  # a record without maps is that of a shard without phrases
+    costs = {"untimed_tables": int(jobs["maps"].isna().sum())}
+    if not is_timed.any():
+        return costs
+    jobs = jobs[is_timed].astype({"maps": int})
+    maps = jobs.groupby(CLOCK)["maps"].sum()  # sorted, so that the first of equals is taken
+    clock = dict(zip(CLOCK, maps.idxmax(), strict=True))
+    own = jobs[(jobs[CLOCK] == pd.Series(clock)).all(axis=1)]
+    seconds = own["cpu_seconds" if clock["processor"] == "cpu" else "wall_seconds"].sum()
+    peaks = own[["peak_mb", "peak_gpu_mb"]].astype(float).max().round()
+    return {
+        **costs,
+        **clock,
+        **peaks.to_dict(),
+        "timed_maps": maps.max(),
+        "seconds_per_map": seconds / maps.max(),
+    }
+
+
+def add_costs(summary: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     """Put what its maps cost beside every row of a contender that has any.
 
     Parameters
     ----------
     summary : DataFrame
         The result of `summary.summarize`.
-    costs, maps : DataFrame
-        The results of `read_costs` and `count_maps`.
+    costs : DataFrame
+        The result of `read_costs`.
 
     Returns
     -------
     DataFrame
-        With ``seconds_per_map`` and ``peak_mb``, the same for both `MAP_PROMPTS`, which one job
-        computes together. Missing for everything else, and where the cost is not known.
+        With the columns `COSTS`, the same for both `MAP_PROMPTS`, which one job computes together.
+        Missing for everything else.
     """
-    per_map = costs.merge(maps, on=EVALUATION)
-    per_map["seconds_per_map"] = per_map["seconds"] / per_map["n_maps"]
-    rows = summary[EVALUATION].merge(per_map, how="left", on=EVALUATION, validate="many_to_one")
-    known = summary["prompt"].isin(MAP_PROMPTS).to_numpy()
-    return summary.assign(
-        seconds_per_map=np.where(known, rows["seconds_per_map"], np.nan),
-        peak_mb=pd.array(np.where(known, rows["peak_mb"].round(), np.nan), dtype="Int64"),
-    )
+    keys = [*EVALUATION, "prompt"]
+    costs = costs.merge(pd.DataFrame({"prompt": MAP_PROMPTS}), how="cross")
+    rows = summary[keys].merge(costs, how="left", on=keys, validate="many_to_one")
+    return summary.assign(**rows[COSTS].set_axis(summary.index))

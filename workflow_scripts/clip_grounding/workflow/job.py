@@ -4,9 +4,8 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from clip_grounding.errors import InputError
 from clip_grounding.logs import start_log
-from clip_grounding.workflow.stamps import Stamp, embedded, identify, read_stamp, write_stamp
+from clip_grounding.workflow.stamps import Stamp, check_inputs, embedded, identify, write_stamp
 
 
 @dataclass(frozen=True)
@@ -79,20 +78,6 @@ def start_job(snakemake) -> Job:
     """
     start_log(snakemake.log[0])
     params = snakemake.params
-    inputs = {path: _check_input(path) for path in snakemake.input}
+    check_inputs(snakemake.input)
+    inputs = {path: identify(path) for path in snakemake.input}
     return Job(snakemake.rule, params.spec, params.get("code"), inputs, tuple(snakemake.output))
-
-
-def _check_input(path: str) -> str | None:
-    """Return an input's identity, once it is known that a table is what its place says it is."""
-    if not path.endswith(".parquet"):
-        return identify(path)
-    from clip_grounding.tables import check_contents  # downloads have no pyarrow
-
-    check_contents(path)
-    stamp = read_stamp(path)
-    if stamp is None:
-        raise InputError(f"{path}: it does not say what made it: delete it and rerun")
-    if stamp.output != path:
-        raise InputError(f"{path}: a copy of {stamp.output}: delete it and rerun")
-    return stamp.identity

@@ -9,11 +9,11 @@ import os
 from pathlib import Path
 
 from clip_grounding.datasets.layout import panoptic_json
+from clip_grounding.downloads.zips import Archive, parse_json
 from clip_grounding.errors import InputError
 from clip_grounding.files import digest_files, replacing
 from clip_grounding.models.folders import read_record
 from clip_grounding.workflow.places import first_local, local_place
-from clip_grounding.zips import Archive, parse_json
 
 
 def describe_source(source: dict, cache: Path) -> dict:

@@ -9,10 +9,12 @@ what decides whether a result is up to date.
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from clip_grounding.errors import InputError
 from clip_grounding.files import digest_files, replacing
 
 AFFECTS_OUTPUT = False
@@ -23,9 +25,6 @@ FOLDER = ".stamps"
 _EMBEDDED = ("output", "rule", "spec", "code", "inputs")
 _MANIFEST = "manifest.json"
 _DIGESTS = Path("data", ".digests.json")
-
-_UNSTAMPED = "benchmarks/"
-"""Inputs below it are measurements of how jobs ran: a table made with others is no other table."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,29 @@ class Stamp:
 
 def identify(path: str) -> str | None:
     """Return the identity of a file; None if it carries no stamp, or one of another content."""
-    if path.startswith(_UNSTAMPED):
-        return None
     stamp = read_stamp(path)
     return stamp and stamp.identity
+
+
+def check_inputs(paths: Iterable[str]) -> None:
+    """Check that every table among a job's inputs is what its place says, whole and unchanged.
+
+    Raises
+    ------
+    InputError
+        A table is damaged, was changed since it was written, or is another one's copy.
+    """
+    for path in paths:
+        if not path.endswith(".parquet"):
+            continue
+        from clip_grounding.tables import check_contents  # downloads have no pyarrow
+
+        check_contents(path)
+        stamp = read_stamp(path)
+        if stamp is None:
+            raise InputError(f"{path}: it does not say what made it: delete it and rerun")
+        if stamp.output != path:
+            raise InputError(f"{path}: a copy of {stamp.output}: delete it and rerun")
 
 
 def read_stamp(path: str | Path) -> Stamp | None:
@@ -178,7 +196,7 @@ class Stamps:
         if stamp.output != path:
             return f"is {stamp.output}, put in its place"
         for name, identity in stamp.inputs.items():
-            if name.startswith(_UNSTAMPED) or not os.path.exists(name):
+            if not os.path.exists(name):
                 continue
             now = self.of(name)
             if now is None or now.identity != identity:
@@ -199,7 +217,7 @@ class Stamps:
         """Return the latest time of a file and of all that it was made from, in nanoseconds."""
         if path not in self._times:
             self._times[path] = 0  # until it is known: no stamp makes this go round in circles
-            exists = os.path.lexists(path) and not path.startswith(_UNSTAMPED)
+            exists = os.path.lexists(path)
             stamp = self.of(path) if exists else None
             times = [self._latest_time(name) for name in (stamp.inputs if stamp else ())]
             self._times[path] = max([_time_of(path) if exists else 0, *times])

@@ -13,8 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clip_grounding.datasets.archives import open_images
+from clip_grounding.downloads.zips import Archive, DamagedError, describe_remedy, parse_json
 from clip_grounding.errors import InputError
-from clip_grounding.zips import Archive, DamagedError, describe_remedy, parse_json
 
 
 def make_zip(members, compression=zipfile.ZIP_DEFLATED):
