@@ -49,6 +49,7 @@ rule all:
         figures_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
         f"results/{CONFIG['dataset']}/gallery/index.html",
+        evidence_of(CONFIG["dataset"]) if EVIDENCE["images"] != 0 else [],
 
 
 include: "rules/memory.smk"

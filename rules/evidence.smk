@@ -192,9 +192,4 @@ rule evidence:
     """A target: the evidence of the evaluated dataset, as tables and charts."""
     localrule: True
     input:
-        [f"results/{CONFIG['dataset']}/{name}.csv" for name in ("evidence", "outcomes", "removal")],
-        [
-            f"results/{CONFIG['dataset']}/figures/{chart}.{suffix}"
-            for chart in EVIDENCE_CHARTS
-            for suffix in ("pdf", "png")
-        ],
+        evidence_of(CONFIG["dataset"]),

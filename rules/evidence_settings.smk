@@ -20,6 +20,18 @@ def removal_share(dataset):
     return min(evidence_share(dataset), drawn_share(dataset, EVIDENCE["removal_images"]))
 
 
+def evidence_of(dataset):
+    """The tables and charts of the evidence."""
+    return [
+        *(f"results/{dataset}/{name}.csv" for name in ("evidence", "outcomes", "removal")),
+        *(
+            f"results/{dataset}/figures/{chart}.{suffix}"
+            for chart in EVIDENCE_CHARTS
+            for suffix in ("pdf", "png")
+        ),
+    ]
+
+
 def evidence_evaluations(dataset):
     """All [model, attribution, direction] whose maps are held against the model, and controls."""
     controls = [
@@ -123,8 +135,17 @@ def removal_inputs(wildcards):
     return {**measured_inputs(wildcards), **map_inputs(wildcards)}
 
 
+def require_evidence():
+    if EVIDENCE["images"] == 0:
+        raise WorkflowError(
+            "evidence: images is 0, so there is no evidence to measure: set it to a number of"
+            " images, or to null for all"
+        )
+
+
 def measured_files(stage):
     def files(wildcards):
+        require_evidence()
         return [
             path
             for model, direction in measured_pairs(wildcards.dataset)
@@ -139,6 +160,7 @@ def measured_files(stage):
 
 def map_files(stage, evaluations):
     def files(wildcards):
+        require_evidence()
         return evaluation_files(stage, wildcards.dataset, evaluations(wildcards.dataset))
 
     return files

@@ -58,7 +58,7 @@ CHARTS = {
     "waterfall": (["waterfall"], pair_spec, "from poster to strict"),
 }
 
-# The same of the target `evidence`, which the others do not ask for.
+# The same of the evidence, which is not measured where `evidence: images` is 0.
 EVIDENCE_CHARTS = {
     "evidence": (["evidence"], interval_spec, "localisation and faithfulness"),
     "effects": (["evidence"], interval_spec, "effects of regions"),
@@ -211,6 +211,7 @@ def gallery_spec(wildcards):
             if any(direction in own for own in explained_pairs(wildcards.dataset).values())
         ],
         evaluations=explained_of(wildcards.dataset),
+        measured=measured_pairs(wildcards.dataset) if EVIDENCE["images"] != 0 else [],
         shards=len(shards_of(wildcards.dataset)),
         seed=CONFIG["seed"],
         assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},

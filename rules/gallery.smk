@@ -1,9 +1,28 @@
 """The gallery: a page to browse phrases with their maps, which opens from disk."""
 
 
+def gallery_evidence(dataset):
+    """The tables of the evidence that the page shows; none where no image is measured."""
+    if EVIDENCE["images"] == 0:
+        return {}
+    maps = {
+        stage: evaluation_files(stage, dataset, explained_of(dataset))
+        for stage in ("outcomes", "faithfulness", "removal")
+    }
+    effects = [
+        path
+        for model, direction in measured_pairs(dataset)
+        for path in shard_files(
+            f"results/{{dataset}}/effects/{model}/{direction}/{{shard}}.parquet", dataset
+        )
+    ]
+    return {"effects": effects, **maps}
+
+
 rule build_gallery:
     """Show a sample of phrases in both directions, with every model's maps and scores."""
     input:
+        unpack(lambda wildcards: gallery_evidence(wildcards.dataset)),
         scores="results/{dataset}/scores.parquet",
         phrases="results/{dataset}/phrases.parquet",
         narratives="results/{dataset}/narratives.parquet",
