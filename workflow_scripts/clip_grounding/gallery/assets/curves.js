@@ -41,7 +41,8 @@
     const key = element("p", { className: "scores" }, ...shown.map((prompt) =>
       element("span", { className: "score" }, dot(prompt),
         element("span", { className: "name", textContent: `${prompt}${prompt === "unimodal" ? " (dashed)" : ""}, SRG` }),
-        element("b", { textContent: print(srg[prompt], 1) }))));
+        element("b", { textContent: print(srg[prompt], 1) }))),
+      element("span", { className: "name", textContent: `similarity, cosine × 100, by the share of ${units} removed` }));
     return [...named, key];
   }
 
@@ -51,9 +52,9 @@
     return [low - margin, high + margin];
   }
 
-  /* Two to five round numbers within a range. */
+  /* Two to six round numbers within a range. */
   function ticks([low, high]) {
-    const rough = (high - low) / 4, unit = 10 ** Math.floor(Math.log10(rough));
+    const rough = (high - low) / 5, unit = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * unit).find((size) => size >= rough);
     const out = [];
     for (let at = Math.ceil(low / step); at * step <= high; at++) out.push(at * step);

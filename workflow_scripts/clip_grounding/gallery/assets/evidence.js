@@ -32,7 +32,7 @@
     const several = Object.keys(effects).length > 1;
     const rows = Object.entries(effects).flatMap(([model, { values }]) =>
       PROMPTS.filter((prompt) => values[prompt]).map((prompt) =>
-        [prompt, several ? `${model} · ${prompt}` : prompt, values[prompt].map((value) => print(value, 3))]));
+        [prompt, several ? `${model} · ${prompt}` : Gallery.index.labels[prompt], values[prompt].map((value) => print(value, 3))]));
     return titled("Does the model use the region?", EFFECTS, rows, reasons(effects, "Not measured"));
   }
 
@@ -45,7 +45,7 @@
         const outcome = outcomes[prompt] ?? null;
         const cells = [outcome === null ? "–" : [Gallery.outcomeMark(outcome), outcome],
           print(faithfulness[prompt], 3), print(srg[prompt] ?? null, 1)];
-        return [prompt, several ? `${Gallery.pairName(pair)} · ${prompt}` : prompt, cells];
+        return [prompt, several ? `${Gallery.pairName(pair)} · ${prompt}` : Gallery.index.labels[prompt], cells];
       }));
     const left = Object.fromEntries(named.map((pair) => [Gallery.pairName(pair), pair.evidence]));
     return titled("Does the map show what the model uses?", MAPS, rows, reasons(left, "No outcome"));
