@@ -56,21 +56,14 @@ rule all:
         charts_of(CONFIG["dataset"], CHARTS),
         examples_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
+        evidence_of(CONFIG["dataset"]) if CONFIG["evidence"]["images"] != 0 else [],
 
 
 rule evidence:
     """Make the evidence of the evaluated dataset, as tables and charts (a target)."""
     localrule: True
     input:
-        expand(
-            [
-                rules.summarize_evidence.output.evidence_csv,
-                rules.summarize_evidence.output.outcomes_csv,
-                rules.summarize_evidence.output.removal_curves_csv,
-            ],
-            dataset=CONFIG["dataset"],
-        ),
-        charts_of(CONFIG["dataset"], EVIDENCE_CHARTS),
+        evidence_of(CONFIG["dataset"]),
 
 
 include: "rules/memory.smk"

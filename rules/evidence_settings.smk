@@ -3,6 +3,21 @@
 from clip_grounding.evidence import plan
 
 
+def evidence_of(dataset):
+    """Return the tables and charts of the evidence."""
+    made = rules.summarize_evidence.output
+    tables = [made.evidence_csv, made.outcomes_csv, made.removal_curves_csv]
+    return [*expand(tables, dataset=dataset), *charts_of(dataset, EVIDENCE_CHARTS)]
+
+
+def require_evidence():
+    if CONFIG["evidence"]["images"] == 0:
+        raise WorkflowError(
+            "evidence: images is 0, so there is no evidence to measure: set it to a number of"
+            " images, or to null for all"
+        )
+
+
 def measured_settings(wildcards, share):
     """Return the settings of every job that runs the model on a share of the images."""
     return {
@@ -38,15 +53,23 @@ def has_relevance(wildcards):
 
 def measured_files(pattern):
     """Return an input function: every shard's file, [model, direction] by [model, direction]."""
-    return lambda wildcards: [
-        path
-        for model, direction in plan.list_measured(CONFIG, wildcards.dataset)
-        for path in shard_files(pattern, wildcards.dataset, model=model, direction=direction)
-    ]
+
+    def files(wildcards):
+        require_evidence()
+        return [
+            path
+            for model, direction in plan.list_measured(CONFIG, wildcards.dataset)
+            for path in shard_files(pattern, wildcards.dataset, model=model, direction=direction)
+        ]
+
+    return files
 
 
 def map_files(pattern, list_maps):
     """Return an input function: the files of the maps that `list_maps` lists."""
-    return lambda wildcards: files_of(
-        pattern, wildcards.dataset, list_maps(CONFIG, wildcards.dataset)
-    )
+
+    def files(wildcards):
+        require_evidence()
+        return files_of(pattern, wildcards.dataset, list_maps(CONFIG, wildcards.dataset))
+
+    return files

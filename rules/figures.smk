@@ -18,7 +18,7 @@ CHARTS = {
     "waterfall": (rules.summarize_waterfall.output.summary, pair_spec, "from poster to strict"),
 }
 
-# The same for the target `evidence`, which no other target includes.
+# The same of the evidence, which is not measured where `evidence: images` is 0.
 EVIDENCE_CHARTS = {
     "evidence": (
         rules.summarize_evidence.output.evidence_csv,

@@ -4,6 +4,7 @@
 rule build_gallery:
     """Show a sample of phrases in both directions, with every model's maps and scores."""
     input:
+        unpack(evidence_inputs),
         scores=rules.collect_scores.output.scores,
         phrases=rules.index_phrases.output.phrases,
         narratives=rules.index_phrases.output.narratives,

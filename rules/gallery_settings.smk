@@ -1,7 +1,22 @@
-"""Settings of the gallery."""
+"""Settings and inputs of the gallery."""
 
 from clip_grounding.files import digest_file
 from clip_grounding.gallery.page import ASSETS
+
+
+def evidence_inputs(wildcards):
+    """Return the tables of the evidence that the page shows; none where no image is measured."""
+    if CONFIG["evidence"]["images"] == 0:
+        return {}
+    maps = {
+        "outcomes": rules.score_evidence.output.outcomes,
+        "faithfulness": rules.score_evidence.output.faithfulness,
+        "removal": rules.measure_removal.output.removal,
+    }
+    return {
+        "effects": measured_files(rules.measure_effects.output.effects)(wildcards),
+        **{stage: explained_files(pattern)(wildcards) for stage, pattern in maps.items()},
+    }
 
 
 def build_gallery_spec(wildcards):
@@ -16,6 +31,11 @@ def build_gallery_spec(wildcards):
             if any(direction == own for _, _, own in explained_of(wildcards.dataset))
         ],
         evaluations=explained_of(wildcards.dataset),
+        measured=(
+            plan.list_measured(CONFIG, wildcards.dataset)
+            if CONFIG["evidence"]["images"] != 0
+            else []
+        ),
         shards=len(shards_of(wildcards.dataset)),
         seed=CONFIG["seed"],
         assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},

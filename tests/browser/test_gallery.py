@@ -7,9 +7,11 @@ from browser_pages import (
     active_title,
     choose,
     open_page,
+    overflow,
     press,
     requested,
     resize,
+    run_axe,
     set_theme,
     settled,
     shown_titles,
@@ -246,15 +248,6 @@ def test_nothing_is_wider_than_the_screen(browser, page, width, fragment):
     assert overflow(browser) <= 0
 
 
-def overflow(browser) -> int:
-    """Pixels by which the page, or the open item, is wider than its place."""
-    return browser.execute_script(
-        """const detail = document.getElementById('detail'), root = document.documentElement;
-           return Math.max(root.scrollWidth - innerWidth,
-                           detail.open ? detail.scrollWidth - detail.clientWidth : 0)"""
-    )
-
-
 def test_two_thousand_items_show_their_first_screen_within_two_seconds(browser, tmp_path):
     page = write_gallery(
         tmp_path, [CAPTION] * 500, dict.fromkeys(("first", "second", "third"), WHOLE), items=2000
@@ -283,13 +276,6 @@ def test_axe_finds_nothing_serious(browser, page, axe, theme, view):
     if view == "help":
         press(browser, "?")
     settled(browser)
-    browser.execute_script(axe)
-    found = browser.execute_async_script("axe.run().then(arguments[0])")
-    assert len(found["passes"]) > 10
-    serious = [
-        f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for rule in found["violations"]
-        if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"]
-    ]
+    n_passes, serious = run_axe(browser, axe)
+    assert n_passes > 10
     assert serious == []

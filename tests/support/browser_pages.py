@@ -97,3 +97,25 @@ def requested(browser) -> list[str]:
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
     ]
+
+
+def overflow(browser) -> int:
+    """Pixels by which the page, or the open item, is wider than its place."""
+    return browser.execute_script(
+        """const detail = document.getElementById('detail'), root = document.documentElement;
+           return Math.max(root.scrollWidth - innerWidth,
+                           detail.open ? detail.scrollWidth - detail.clientWidth : 0)"""
+    )
+
+
+def run_axe(browser, axe: str) -> tuple[int, list[str]]:
+    """Number of axe's rules that the page passes, and what it finds serious or critical."""
+    browser.execute_script(axe)
+    found = browser.execute_async_script("axe.run().then(arguments[0])")
+    serious = [
+        f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+    return len(found["passes"]), serious

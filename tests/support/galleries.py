@@ -7,6 +7,9 @@ import pandas as pd
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from clip_grounding.evidence.columns import EFFECTS
+from clip_grounding.evidence.outcomes import OUTCOME_NAMES
+from clip_grounding.gallery.evidence import add_evidence, gather_evidence
 from clip_grounding.gallery.images import gather_images, pack_items
 from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.page import write_page
@@ -14,6 +17,7 @@ from clip_grounding.gallery.pictures import describe_look
 from clip_grounding.gallery.selection import choose_items
 from clip_grounding.geometry import WHOLE
 from clip_grounding.scoring.images import METRICS
+from clip_grounding.vocabulary import PROMPTS
 
 DIRECTIONS = ["text_to_image", "image_to_text"]
 SIZE = (60, 90)
@@ -71,7 +75,13 @@ def invented_tables(captions: list[str], models: list[str], size=SIZE) -> dict:
 
 
 def write_gallery(
-    folder: Path, captions: list[str], models=None, items=1000, read_image=None, size=SIZE
+    folder: Path,
+    captions: list[str],
+    models=None,
+    items=1000,
+    read_image=None,
+    size=SIZE,
+    evidence=False,
 ) -> Path:
     """Write the gallery of invented tables; gives its page. `models` are views by name."""
     models = models or {"first": WHOLE}
@@ -82,10 +92,47 @@ def write_gallery(
     index = build_index(chosen, *facts) | describe_look() | about
     partners = read_partners(facts[0])
     packed = pack_items(chosen, tables["phrases"], tables["relevance"], partners, models)
+    if evidence:
+        measured = invented_evidence(tables["phrases"], list(models))
+        add_evidence(index, packed, gather_evidence(chosen, **measured))
     read_image = read_image or invented_image
     images = gather_images(chosen, packed, tables["narratives"], tables["masks"], read_image)
     write_page(folder / "index.html", folder / "files", index, images)
     return folder / "index.html"
+
+
+def invented_evidence(phrases: pd.DataFrame, models) -> dict:
+    """Evidence tables of the phrases of even narratives; removal of every fourth narrative's.
+
+    A phrase's outcome goes by its narrative: the four in turn, then one that is left out.
+    """
+    generator = np.random.default_rng(1)
+    drawn = phrases.loc[phrases["narrative"] % 2 == 0, ["narrative", "phrase", "image_id"]]
+    rows = pd.concat([drawn.assign(prompt=prompt) for prompt in PROMPTS], ignore_index=True)
+    turn = (rows["narrative"] // 2 + rows["phrase"]) % 5
+    names = np.array([*OUTCOME_NAMES.values(), None], dtype=object)[turn]
+    excluded = np.where(turn == 4, "few_controls", None)
+    tables = {"effects": [], "outcomes": [], "faithfulness": [], "removal": []}
+    for model in models:
+        for direction in DIRECTIONS:
+            pair = (model, "gradient-attention", direction)
+            measures = [name for name in EFFECTS.names if name not in rows and name != "sets"]
+            own = rows.assign(**{name: generator.random(len(rows)) for name in measures})
+            own = own.assign(excluded=None)
+            tables["effects"].append(((model, direction), own))
+            own = rows.assign(outcome=names, excluded=excluded, degenerate=False)
+            tables["outcomes"].append((pair, own))
+            measures = ("faithfulness", "faithfulness_margin")
+            own = rows.assign(**{name: generator.uniform(-1, 1, len(rows)) for name in measures})
+            tables["faithfulness"].append((pair, own.assign(degenerate=False, excluded=None)))
+            own = rows[rows["narrative"] % 4 == 0]
+            curves = generator.normal(20, 3, (len(own), 2, 9))
+            own = own.assign(
+                **{"srg": (curves[:, 1] - curves[:, 0]).mean(axis=1), "similarity": 25.0},
+                **{"morf": list(curves[:, 0]), "lerf": list(curves[:, 1]), "excluded": None},
+            )
+            tables["removal"].append((pair, own))
+    return tables
 
 
 def invented_image(file_name: str, height: int, width: int) -> Image.Image:

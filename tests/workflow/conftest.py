@@ -23,6 +23,7 @@ def tiny_config(checkpoint) -> dict:
         "bootstrap": {"resamples": 200},
         "figures": {"examples": 2},
         "gallery": {"items": 20},
+        "evidence": {"images": 0},
     }
 
 

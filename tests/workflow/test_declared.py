@@ -76,6 +76,7 @@ def small_config(checkpoint):
         "bootstrap": {"resamples": 50},
         "figures": {"examples": 2},
         "gallery": {"items": 4},
+        "evidence": {"subsets": 64},
     }
 
 

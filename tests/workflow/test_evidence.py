@@ -1,4 +1,7 @@
-"""The target `evidence` on a finished run: its tables, its charts, and what reruns."""
+"""The evidence of a run: its tables, its charts, its gallery, and what reruns."""
+
+import json
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ from clip_grounding.evidence.draws import draw_images
 pytestmark = pytest.mark.workflow
 
 IMAGES = 7
+CHARTS = ("evidence", "effects", "outcomes", "removal")
 MEASURED = {"measure_effects", "measure_similarities", "measure_removal"}
 
 
@@ -24,7 +28,7 @@ def measured(finished, tmp_path_factory) -> Run:
     }
     folder = tmp_path_factory.mktemp("evidence") / "run"
     run = Run(copy_run(finished, folder).folder, merged(finished.config, change))
-    run.snakemake("evidence")
+    run.snakemake()
     return run
 
 
@@ -33,12 +37,26 @@ def table_of(run, stage, attribution=""):
     return pd.concat([pd.read_parquet(path) for path in sorted(folder.glob("*.parquet"))])
 
 
-def test_a_run_does_not_measure_evidence_unless_asked(finished):
+def test_no_image_means_no_evidence(finished):
+    assert finished.config["evidence"]["images"] == 0
     assert not list((finished / "results/tiny").glob("e*.csv"))
-    planned = finished.planned("evidence")
-    assert planned["measure_effects"] == planned["measure_similarities"] == 6
-    assert planned["measure_removal"] == 12  # maps and random ones
-    assert planned["score_evidence"] == 21  # constant ones, and the centre, of images
+    refused = finished.snakemake("--dry-run", "evidence", check=False)
+    assert refused.returncode
+    assert "evidence: images is 0, so there is no evidence to measure" in refused.stdout
+
+
+def test_a_run_measures_evidence_and_leaves_the_scores_alone(finished):
+    planned = finished.planned(config=merged(finished.config, {"evidence": {"images": 100}}))
+    assert planned == {
+        "measure_effects": 6,
+        "measure_similarities": 6,
+        "measure_removal": 12,  # maps and random ones
+        "score_ceilings": 6,
+        "score_evidence": 21,  # constant ones, and the centre, of images
+        "summarize_evidence": 1,
+        **{f"plot_{chart}": 1 for chart in CHARTS},
+        "build_gallery": 1,
+    }
 
 
 def test_all_of_it_is_of_the_drawn_images(measured):
@@ -102,20 +120,65 @@ def test_constant_maps_are_degenerate_and_score_zero(measured):
 
 
 def test_the_charts_are_pictures(measured):
-    for name in ("evidence", "effects", "outcomes", "removal"):
+    for name in CHARTS:
         with Image.open(measured / f"results/tiny/figures/{name}.png") as picture:
             assert min(picture.size) > 300
 
 
+def test_the_report_has_the_tables_and_charts(measured, tmp_path):
+    measured.snakemake("--report", tmp_path / "report.zip")
+    with ZipFile(tmp_path / "report.zip") as archive:
+        page = archive.read("report/report.html").decode()
+    paths = [
+        *(f"results/tiny/{name}.csv" for name in ("evidence", "outcomes", "removal")),
+        *(f"results/tiny/figures/{chart}.{kind}" for chart in CHARTS for kind in ("pdf", "png")),
+    ]
+    for path in paths:
+        assert f'"{path}": ' in page, path
+
+
+def test_the_gallery_shows_the_outcomes_and_curves_of_the_tables(measured):
+    folder = measured / "results/tiny/gallery/files"
+    (index,) = read_data(folder / "index.js")
+    _, images = read_data(folder / "images-000.js")
+    packed = {number: own for image in images for number, own in image["items"].items()}
+    outcomes = table_of(measured, "outcomes", "gradient-attention")
+    removal = table_of(measured, "removal", "gradient-attention")
+    keys = ["narrative", "phrase", "prompt"]
+    outcomes, removal = outcomes.set_index(keys), removal.set_index(keys)
+    drawn, with_curves = 0, 0
+    for number, item in enumerate(index["items"]):
+        key = (item["narrative"], item["phrase"], "matched")
+        assert ("outcomes" in item) == (key in outcomes.index)
+        if "outcomes" not in item:
+            continue
+        drawn += 1
+        expected = outcomes.loc[key, "outcome"]
+        assert item["outcomes"] == [expected if isinstance(expected, str) else None]
+        (pair,) = packed[str(number)]["pairs"]
+        assert ("matched" in pair["evidence"]["curves"]) == (key in removal.index)
+        if key in removal.index:
+            with_curves += 1
+            lerf = pair["evidence"]["curves"]["matched"][1]
+            np.testing.assert_allclose(lerf[1:], removal.loc[key, "lerf"], atol=0.006)
+    assert 0 < with_curves < drawn < len(index["items"])
+
+
+def read_data(path):
+    """The JSON arguments of a data script's call."""
+    text = path.read_text(encoding="ascii")
+    return json.loads(f"[{text[text.index('(') + 1 : text.rindex(')')]}]")
+
+
 def test_only_what_a_setting_concerns_runs_again(measured):
-    assert measured.planned("evidence") == {}
+    assert measured.planned() == {}
     more = merged(measured.config, {"evidence": {"subsets": 65}})
-    planned = measured.planned("evidence", config=more)
+    planned = measured.planned(config=more)
     assert "measure_effects" not in planned
     assert planned["measure_similarities"] == 2
     assert not {"compute_relevance", "score_relevance", "summarize_scores"} & set(planned)
     more = merged(measured.config, {"evidence": {"controls": 21}})
-    planned = measured.planned("evidence", config=more)
+    planned = measured.planned(config=more)
     assert MEASURED & set(planned) == {"measure_effects"}
     more = merged(measured.config, {"bootstrap": {"resamples": 100}})
-    assert not MEASURED & set(measured.planned("evidence", config=more))
+    assert not MEASURED & set(measured.planned(config=more))

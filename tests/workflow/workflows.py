@@ -118,4 +118,5 @@ def png_config(url, checkpoint, **more) -> dict:
         "models": {"random-clip": {"checkpoint": str(checkpoint)}},
         "images_per_shard": 3,
         "figures": {"examples": 2},
+        "evidence": {"images": 0},
     }

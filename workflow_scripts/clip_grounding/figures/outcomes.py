@@ -9,6 +9,7 @@ from clip_grounding.figures.style import (
     DIRECTION_LABELS,
     INK,
     LEGEND_ROW,
+    OUTCOME_LABELS,
     OUTCOMES,
     PAGE_HEIGHT,
     PAGE_WIDTH,
@@ -20,12 +21,6 @@ from clip_grounding.figures.style import (
     shorten,
 )
 
-_LABELS = {
-    "grounded": "grounded: used and shown",
-    "missed": "missed: used, not shown",
-    "flattered": "flattered: shown, not used",
-    "neither": "neither",
-}
 _SIZE = 7
 _SMALL = 6
 # In inches.
@@ -89,7 +84,9 @@ def draw_outcomes(outcomes: pd.DataFrame, confidence: float) -> Figure:
             f"drawn: {len(order)} of {names}" if names > len(order) else "",
         )
         add_notes(figure, notes)
-        handles = [Patch(facecolor=OUTCOMES[name], label=label) for name, label in _LABELS.items()]
+        handles = [
+            Patch(facecolor=OUTCOMES[name], label=label) for name, label in OUTCOME_LABELS.items()
+        ]
         add_legend(figure, handles, columns=len(handles))
     return figure
 
@@ -111,7 +108,7 @@ def matched_shares(outcomes: pd.DataFrame) -> pd.DataFrame:
 def _draw_bar(axes: Axes, shares: pd.DataFrame, y: float) -> None:
     """Draw a bar of the outcomes in the order of the legend, and a whisker at the first."""
     left = 0.0
-    for name in _LABELS:
+    for name in OUTCOME_LABELS:
         share = shares.loc[name, "mean"]
         axes.barh(y, share, height=_BAR / _ROW, left=left, color=OUTCOMES[name])
         if share >= _NAMED:

@@ -74,6 +74,14 @@ OUTCOMES = {
 }
 """Fill per outcome of a phrase: Okabe and Ito's hues, light enough for ink on top."""
 
+OUTCOME_LABELS = {
+    "grounded": "grounded: used and shown",
+    "missed": "missed: used, not shown",
+    "flattered": "flattered: shown, not used",
+    "neither": "neither",
+}
+"""Name per outcome, in the order in which outcomes are drawn."""
+
 WORD_SHADES = ("#FFFFFF", "#E69F00")
 """Of a word without relevance and of the caption's most relevant one."""
 

@@ -57,7 +57,7 @@
 
   function makeCard(item) {
     const link = element("a", { href: `#item=${item.name}`, textContent: item.phraseText || "(no words)", dir: "auto" });
-    return element("article", {}, element("h2", {}, link), Gallery.factsOf(item), ...bodyOf(item));
+    return element("article", {}, element("h2", {}, link), Gallery.factsOf(item, view.pairs), ...bodyOf(item));
   }
 
   function bodyOf(item) {
@@ -81,14 +81,15 @@
     return [element("div", { className: "strip beside" }, region, words), rest].filter(Boolean);
   }
 
-  /* Direction, kind, area, categories; and why the item is here. */
-  Gallery.factsOf = function (item) {
+  /* Direction, kind, area, categories, outcomes of some pairs; and why the item is here. */
+  Gallery.factsOf = function (item, pairs = []) {
     const { directions, reasons } = Gallery.index;
     const facts = [
       directions[item.direction],
       item.kind,
       `${Gallery.percent(item.area)} of the image`,
       item.categories.join(", "),
+      ...new Set(pairs.map((pair) => Gallery.outcome(item, pair)).filter(Boolean)),
     ];
     const line = element("p", { className: "facts", textContent: facts.join(" · ") });
     if (item.reason !== "sample") {

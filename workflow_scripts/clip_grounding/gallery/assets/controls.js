@@ -4,7 +4,7 @@
 (function () {
   const { element } = Gallery;
   const byId = (id) => document.getElementById(id);
-  const SELECTS = ["by", "metric", "order", "direction", "model", "attribution", "category", "kind", "area", "reason"];
+  const SELECTS = ["by", "metric", "order", "direction", "model", "attribution", "category", "kind", "area", "reason", "outcome"];
 
   function offer(id, options, any = null) {
     const all = any === null ? [] : [["", any]];
@@ -26,6 +26,8 @@
     offer("kind", [["thing", "thing"], ["stuff", "stuff"], ["mixed", "both at once"]], "all");
     offer("area", index.areas.map((level) => [level, `${level} of the image`]), "all");
     offer("reason", Object.entries(index.reasons), "anything");
+    if (index.evidence) offer("outcome", [...Object.entries(index.evidence.outcomes), ["none", "no outcome"]], "all");
+    for (const one of document.querySelectorAll(".of-evidence")) one.hidden = !index.evidence;
     byId("by").querySelector("[value=dispute]").disabled = pairs.length < 2;
     setDefaults();
   };

@@ -51,8 +51,8 @@
       image.bitmap.src = image.picture;
     }
     await image.bitmap.decode();
-    const { mask, pairs } = image.items[item.number];
-    return { image, pairs, ...shapeOf(image, mask) };
+    const { mask, pairs, effects } = image.items[item.number];
+    return { image, pairs, effects, ...shapeOf(image, mask) };
   };
 
   /* A region and its outline, kept: every canvas of an item draws them. */

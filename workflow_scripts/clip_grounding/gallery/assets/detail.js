@@ -2,7 +2,7 @@
 "use strict";
 
 (function () {
-  const { element, dot, print } = Gallery;
+  const { element, print } = Gallery;
   const PROMPTS = ["matched", "unimodal", "mismatched"];
   const dialog = document.getElementById("detail");
   let open = null;
@@ -18,6 +18,7 @@
     picture.style.maxWidth = region.style.maxWidth;
     const overview = element("div", { className: "overview" }, picture,
       element("div", {}, isText ? null : Gallery.captionOf(item), scoreTable(item, state.metric),
+        Gallery.evidenceTables(item),
         element("p", { className: "facts", textContent:
           `Image ${item.image}, narrative ${item.narrative}, phrase ${item.phrase} of ${index.dataset}` }),
         item.partner === null ? null : element("p", { className: "facts", dir: "auto", textContent:
@@ -28,7 +29,8 @@
         element("h3", { textContent: `${pair.model} · ${pair.attribution}` }),
         element("div", { className: "panels" }, ...panels.map((panel) =>
           isText ? Gallery.captionPanel(item, panel, state.metric)
-            : Gallery.mapPanel(item, panel, state.metric, 340))));
+            : Gallery.mapPanel(item, panel, state.metric, 340))),
+        Gallery.removalCurves(item, pair));
     });
     dialog.replaceChildren(bar(item), title, Gallery.factsOf(item), overview, ...rows);
     if (!dialog.open) dialog.showModal();
@@ -72,19 +74,11 @@
   function scoreTable(item, metric) {
     const { contenders, metrics, labels } = Gallery.index;
     const several = Gallery.pairs.length > 1;
-    const head = metrics.map((name) =>
-      element("th", { scope: "col", className: name === metric ? "current" : "", textContent: Gallery.metricName(name) }));
     const rows = contenders.filter((_, place) => item.scores[place]).map((contender) => {
       const { model, prompt, name } = contender;
       const label = several && model !== "baseline" ? `${Gallery.pairName(contender)} · ${prompt}` : labels[name];
-      return element("tr", {}, element("th", { scope: "row" }, dot(name), label),
-        ...metrics.map((column) => element("td", {
-          className: column === metric ? "current" : "",
-          textContent: print(Gallery.score(item, contender, column), 3),
-        })));
+      return [name, label, metrics.map((column) => print(Gallery.score(item, contender, column), 3))];
     });
-    const table = element("table", {}, element("caption", { textContent: "Scores" }),
-      element("thead", {}, element("tr", {}, element("td"), ...head)), element("tbody", {}, ...rows));
-    return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Scores" }, table);
+    return Gallery.table("Scores", metrics.map(Gallery.metricName), rows, metrics.indexOf(metric));
   }
 })();

@@ -50,6 +50,7 @@
       (!state.kind || item.kind === state.kind) &&
       (!state.area || item.areaLevel === state.area) &&
       (!state.reason || item.reason === state.reason) &&
+      hasOutcome(item, pairs, state.outcome) &&
       words.every((word) => item.words.includes(word)));
     const sign = state.order === "down" ? -1 : 1;
     const { value } = Gallery.SORTS[state.by];
@@ -58,6 +59,13 @@
     const rank = (item) => values.get(item) ?? sign * Infinity; // without a value: last
     return items.sort((a, b) => compare(rank(a), rank(b)) * sign);
   };
+
+  /* Whether the matched map of one of the pairs has an outcome; for `none`, whether none has any. */
+  function hasOutcome(item, pairs, wanted) {
+    if (!wanted) return true;
+    const known = pairs.map((pair) => Gallery.outcome(item, pair)).filter((outcome) => outcome !== null);
+    return wanted === "none" ? known.length === 0 : known.includes(wanted);
+  }
 
   function compare(a, b) {
     return a < b ? -1 : a > b ? 1 : 0;
