@@ -1,4 +1,4 @@
-"""What matched relevance has beyond each reference: paired differences of every model."""
+"""Draw the paired differences between matched relevance and each reference, for every model."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,10 +22,10 @@ from clip_grounding.figures.style import (
 )
 
 LEVEL = 0.05
-"""A difference whose corrected p-value is not below is drawn hollow."""
+"""Differences whose corrected p-value is not below this level are drawn hollow."""
 
 REFERENCES = ("random", "center", "unimodal", "mismatched")
-"""What is drawn. The empty mask's AP is the chance level, which a random ranking exceeds."""
+"""References drawn. The empty mask's AP is the chance level, which a random ranking exceeds."""
 
 _METRIC = "ap"
 _SIZE = 7
@@ -82,7 +82,7 @@ def draw_differences(
 
 
 def _own_references(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Rows against `REFERENCES`; ``contender`` is the reference, so rows have its colour."""
+    """Return the rows against `REFERENCES`, with the reference as ``contender`` for its colour."""
     is_baseline = comparisons["reference_model"] == "baseline"
     references = comparisons["reference_attribution"].where(
         is_baseline, comparisons["reference_prompt"]
@@ -92,7 +92,7 @@ def _own_references(comparisons: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scale(axes: Axes, low: float, high: float) -> None:
-    """Give the values room right of the dots, and a number to every tick that has room for one."""
+    """Leave room for values to the right of the dots, and label the ticks that have room."""
     inside = panel_width(axes)
     span = (high - low or 1) * inside / (inside - _VALUE - _DOT)
     left = low - _DOT / inside * span

@@ -1,6 +1,6 @@
-"""The page of examples: for a few phrases, what CLIP looked at, in both directions.
+"""Choose and collect the examples: for a few phrases, the maps of both directions.
 
-The phrases are not picked by hand: they spread evenly over the scores of a shard.
+The phrases are not hand-picked: they are spread evenly over the scores of a shard.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from clip_grounding.vocabulary import MAP_PROMPTS, PHRASE
 
 @dataclass(frozen=True)
 class Example:
-    """All that the page shows of one phrase.
+    """What the page shows of one phrase.
 
     Attributes
     ----------
     image_id : int
     share : float
-        The part of the shard's phrases that score lower.
+        Share of the shard's phrases that score lower.
     image : ndarray of uint8, shape (height, width, 3)
     region : ndarray of bool, shape (height, width)
     text : str
@@ -36,7 +36,7 @@ class Example:
     words : ndarray of float32, shape (n_tokens,), or None
         Matched image-to-text relevance.
     scores : dict of (direction, prompt) to str
-        The scores in print.
+        The scores as text.
     """
 
     image_id: int
@@ -95,7 +95,7 @@ def gather_examples(
     metric: str = "poster_iou",
     view: View = WHOLE,
 ) -> list[Example]:
-    """Bring together what the page shows of the chosen phrases.
+    """Collect what the page shows of the chosen phrases.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def gather_examples(
     relevance, scores : dict of str to DataFrame
         The shard's tables of each evaluated direction.
     read_image : callable
-        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
+        Takes file name, height and width; returns uint8 RGB of shape (height, width, 3).
     metric : str
     view : View
         What the model sees of an image.
@@ -161,7 +161,7 @@ def gather_examples(
 
 
 def print_score(row: pd.Series, metric: str) -> str:
-    """Give a score in print, with a word where the map was flat or the phrase was left out."""
+    """Return a score as text, and say where the map is flat or the phrase was left out."""
     if np.isnan(row[metric]):
         return "none"
     return f"{row[metric]:.3f}" + (" (flat map)" if row["degenerate"] else "")

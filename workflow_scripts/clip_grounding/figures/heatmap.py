@@ -1,4 +1,4 @@
-"""The table of models and attributions in colours: which pair is best, and by how much?"""
+"""Draw models and attributions as a heat map: which pair is best, and by how much?"""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -44,8 +44,7 @@ _BELOW = 0.3  # the note
 def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
     """Draw mean strict AP: a panel per direction, a row per attribution, a column per model.
 
-    Rows and columns are sorted by their means, best first; a pair that is not there takes no
-    part in them.
+    Rows and columns are sorted by their means, best first; the means leave out missing pairs.
 
     Parameters
     ----------
@@ -57,7 +56,7 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
     Returns
     -------
     Figure
-        As high and as wide as its cells need: ten models and ten attributions fill a page.
+        As large as its cells need: ten models and ten attributions fill a page.
     """
     rows = rankings[rankings["metric"] == _METRIC]
     tables = [
@@ -105,7 +104,7 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
 
 
 def sort_names(rows: pd.DataFrame, axis: str) -> list[str]:
-    """Names of the models or attributions of a direction, the highest mean of means first."""
+    """Return the models or attributions of a direction, the highest mean of means first."""
     means = rows.groupby(axis)["mean"].mean()
     return list(means.sort_index().sort_values(ascending=False, kind="stable").index)
 
