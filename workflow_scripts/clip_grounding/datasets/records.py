@@ -1,4 +1,4 @@
-"""Records of a dataset's JSON files, read strictly: what does not fit is named with its record."""
+"""Read the records of a dataset's JSON files strictly: an error names the record."""
 
 from clip_grounding.datasets.layout import is_file_name
 from clip_grounding.errors import InputError
