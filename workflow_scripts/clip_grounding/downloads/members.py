@@ -1,4 +1,4 @@
-"""Some members of a zip that is on a server, without the rest of it.
+"""Fetch some members of a zip on a server, without the rest of it.
 
 The zip's directory, then the members, are read by Range into a `RemoteFile`; what zipfile reads
 from it afterwards is here, with its CRC-32 checked.
@@ -15,7 +15,7 @@ from clip_grounding.downloads.urls import printable
 from clip_grounding.files import replacing
 from clip_grounding.zips import Archive, ArchiveError, DamagedError
 
-_BLOCK = 1 << 16  # what is asked for at least, and the gap that is not worth a second request
+_BLOCK = 1 << 16  # smallest request, and the largest gap that is not worth a second one
 
 
 def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
@@ -33,11 +33,11 @@ def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
     Raises
     ------
     RangeRefusedError
-        The server sends no parts of files.
+        The server does not send parts of files.
     DownloadError
-        The server cannot be reached, or its zip is damaged or not one to trust.
+        The server cannot be reached, or its zip is damaged or unsafe.
     InputError
-        The zip has no such member, or one that is not to be read.
+        The zip lacks a member, or holds one that must not be read.
     """
     try:
         with _open(remote) as archive:
@@ -53,12 +53,12 @@ def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
     except DamagedError as error:
         raise DownloadError(printable(error.problem)) from error
     except ArchiveError:
-        remote.forget()  # so that another try asks whether the server has another file now
+        remote.forget()  # so that the next attempt asks whether the server's file has changed
         raise
 
 
 def _open(remote: RemoteFile) -> Archive:
-    """Open the zip by its directory, fetched once more if what is here of it makes no sense."""
+    """Open the zip by its directory, fetched again if the part that is here is invalid."""
     resumed = remote.here > 0
     try:
         return Archive(_Reader(remote), remote.shown)
@@ -84,12 +84,12 @@ def _copy(archive: Archive, members: list[str], path: Path) -> None:
 
 
 class _Reader(io.RawIOBase):
-    """A `RemoteFile` as a file to read, which fetches what is asked for."""
+    """A `RemoteFile` as a readable file that fetches what is read."""
 
     def __init__(self, remote: RemoteFile):
         self._remote, self._position = remote, 0
         if remote.size is None:
-            remote.fetch_spans([(0, 1)])  # the answer tells the size
+            remote.fetch_spans([(0, 1)])  # the response tells the size
         if remote.size is None:
             raise DownloadError("the server does not tell the size of the file")
 
