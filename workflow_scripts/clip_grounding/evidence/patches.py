@@ -1,4 +1,4 @@
-"""Regions on an image's patches, and the same shape elsewhere.
+"""Place regions on an image's patches, and the same shape elsewhere.
 
 A model's patches divide the padded square evenly. The patches whose centre lies in the image,
 not in its padding, are a rectangle: the image's content.
@@ -11,11 +11,11 @@ import numpy as np
 from clip_grounding.geometry import square_padding
 
 _EXACT = 9
-"""Decimals to which shares of patches count as equal."""
+"""Decimals to which shares of patches are compared."""
 
 
 class Rectangle(NamedTuple):
-    """Rows from `top` up to and without `bottom`, columns from `left` to `right`."""
+    """Rows from `top` to `bottom` and columns from `left` to `right`, ends excluded."""
 
     top: int
     bottom: int
@@ -46,7 +46,7 @@ def content_rectangle(height: int, width: int, grid: tuple[int, int]) -> Rectang
     for size, padding, n_patches in zip(
         (height, width), square_padding(height, width), grid, strict=True
     ):
-        # Times 2 n_patches, so that whole numbers are compared.
+        # Scaled by 2 n_patches, so that whole numbers are compared.
         centers = (2 * np.arange(n_patches) + 1) * (size + 2 * padding)
         start, stop = 2 * n_patches * padding, 2 * n_patches * (padding + size)
         inside = np.flatnonzero((centers >= start) & (centers < stop))
@@ -57,7 +57,7 @@ def content_rectangle(height: int, width: int, grid: tuple[int, int]) -> Rectang
 
 
 def region_shares(region: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Share of each patch's part of the image that lies in a region.
+    """Compute the share of each patch's part of the image that lies in a region.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def region_shares(region: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape grid
-        Exact areas; 0 at patches that show padding alone.
+        Exact areas; 0 at patches that show only padding.
     """
     rows, columns = (
         _overlaps(size, padding, n_patches)
@@ -82,7 +82,7 @@ def region_shares(region: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
 
 
 def _overlaps(size: int, padding: int, n_patches: int) -> np.ndarray:
-    """Length of each pixel of a side that lies in each patch, (n_patches, size)."""
+    """Compute the length of each pixel along a side within each patch, (n_patches, size)."""
     edges = np.arange(n_patches + 1) * ((size + 2 * padding) / n_patches) - padding
     pixels = np.arange(size)
     start = np.maximum(edges[:-1, None], pixels)
@@ -91,7 +91,7 @@ def _overlaps(size: int, padding: int, n_patches: int) -> np.ndarray:
 
 
 def choose_patches(shares: np.ndarray) -> np.ndarray:
-    """Choose a region's patches: as many as its area has, those with the largest shares.
+    """Choose a region's patches: as many as its area is worth, those with the largest shares.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def choose_patches(shares: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (rows, columns)
-        At least one; of equal shares the first row by row.
+        At least one; among equal shares the first, row by row.
     """
     flat = shares.ravel().round(_EXACT)
     count = max(1, int(np.floor(flat.sum() + 0.5)))
