@@ -6,7 +6,7 @@ a body. Credentials come from netrc, separately for each host.
 
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from urllib.parse import urljoin
@@ -29,7 +29,7 @@ _MOST_REDIRECTS = 10
 class _Session(requests.Session):
     """A session that follows no redirect by itself, which would read the redirect's whole body."""
 
-    def resolve_redirects(self, *_, **__) -> Iterator[requests.Response]:
+    def resolve_redirects(self, *_, **__) -> Generator[requests.Response, None, None]:
         yield from ()
 
 

@@ -110,7 +110,7 @@ def fetch_whole(
                 remote.fetch_all()
                 try:
                     digest = remote.digest()
-                    _check(digest, remote.size, size, sha256)
+                    _check(digest, remote.here, size, sha256)
                     if sha256 is None:
                         check_content(part, path.suffix if suffix is None else suffix)
                 except DownloadError:

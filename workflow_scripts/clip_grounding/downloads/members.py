@@ -47,7 +47,8 @@ def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
                 try:
                     return _copy(archive, members, path)
                 except DamagedError as error:
-                    remote.forget(*spans[error.member])
+                    if error.member is not None:
+                        remote.forget(*spans[error.member])
                     if not again:
                         raise
     except DamagedError as error:
@@ -92,6 +93,7 @@ class _Reader(io.RawIOBase):
             remote.fetch_spans([(0, 1)])  # the response tells the size
         if remote.size is None:
             raise DownloadError("the server does not tell the size of the file")
+        self._size: int = remote.size
 
     def readable(self) -> bool:
         return True
@@ -103,15 +105,15 @@ class _Reader(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._remote.size}
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
         self._position = max(0, base[whence] + offset)
         return self._position
 
     def readinto(self, buffer) -> int:
-        start = min(self._position, self._remote.size)
-        stop = min(start + len(buffer), self._remote.size)
+        start = min(self._position, self._size)
+        stop = min(start + len(buffer), self._size)
         first = start // _BLOCK * _BLOCK
-        last = min(-(-stop // _BLOCK) * _BLOCK, self._remote.size)
+        last = min(-(-stop // _BLOCK) * _BLOCK, self._size)
         self._remote.fetch_spans([(first, last)] if start < stop else [])
         data = self._remote.read(start, stop)
         buffer[: len(data)] = data

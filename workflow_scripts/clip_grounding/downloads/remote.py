@@ -207,8 +207,11 @@ class RemoteFile:
                 if not rest:
                     return None
                 gap = rest[0]
-            elif (gap := self._first_gap()) is None:
-                return None
+            else:
+                following = self._first_gap()
+                if following is None:
+                    return None
+                gap = following
 
     def _request(self, start: int, stop: int, progress: Progress, parts: bool) -> None:
         """Request [start, stop) once and keep what arrives."""

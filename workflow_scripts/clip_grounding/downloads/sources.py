@@ -244,12 +244,11 @@ class _Store:
             if self._sha256 is None:
                 check_content(file, self._suffix)
         except DownloadError as problem:
-            as_recorded = record is not None and record.sha256 == digest
-            if as_recorded:
+            if record is not None and record.sha256 == digest:
                 forget_checksum(self.checksums, name)
-            if as_recorded and not record.is_by_hand:
-                file.unlink()  # damaged, or the config names another file now
-                return False
+                if not record.is_by_hand:
+                    file.unlink()  # damaged, or the config names another file now
+                    return False
             hint = "" if self._sha256 or not known else "; if it is right, give its sha256"
             raise InputError(
                 f"{_show(file)}: {problem}: delete it to have it downloaded, or put the right file"

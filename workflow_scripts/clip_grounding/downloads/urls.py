@@ -34,7 +34,8 @@ def why_secret(url: str) -> str | None:
     The result holds neither a value of the query nor a login.
     """
     rest = url.partition("://")[2]
-    authority, _, query = re.match(r"([^/?#]*)([^?]*)(.*)", rest, re.DOTALL).groups()
+    authority, tail = _cut(rest, "/?#")
+    query = _cut(tail, "?")[1]
     if "@" in authority:
         return f"the URL holds a login (user:password@): {NETRC}"
     names = [name for name, _ in parse_qsl(query[1:].replace(";", "&"), keep_blank_values=True)]
@@ -47,12 +48,19 @@ def why_secret(url: str) -> str | None:
     return None
 
 
+def _cut(text: str, marks: str) -> tuple[str, str]:
+    """Cut a text in two before the first of some characters."""
+    place = min((text.find(mark) for mark in marks if mark in text), default=len(text))
+    return text[:place], text[place:]
+
+
 def describe_url(url: str) -> str:
     """Return a URL fit for messages: without a login, and with a digest in place of the query."""
     if not is_remote(url):
         return printable(url, len(url) * 10)
     scheme, _, rest = url.partition("://")
-    authority, path, tail = re.match(r"([^/?#]*)([^?#]*)(.*)", rest, re.DOTALL).groups()
+    authority, following = _cut(rest, "/?#")
+    path, tail = _cut(following, "?#")
     query = f"?…{_digest(tail)}" if tail.startswith("?") else ""
     shown = f"{scheme}://{authority.rpartition('@')[2]}{path}{query}"
     return printable(shown, len(shown) * 10)

@@ -82,9 +82,9 @@ def explain_plan(plan: str) -> list[str]:
     for cause, numbers in by_cause.items():
         together.setdefault(tuple(numbers), []).append(cause)
     lines = []
-    for numbers, causes in together.items():
-        lines.append(f"{'; '.join(causes)}: {_count(jobs, numbers)}")
-        below = _below(jobs, numbers)
+    for members, causes in together.items():
+        lines.append(f"{'; '.join(causes)}: {_count(jobs, members)}")
+        below = _below(jobs, members)
         if below:
             rules = len({jobs[number].rule for number in below})
             lines.append(
@@ -96,8 +96,8 @@ def explain_plan(plan: str) -> list[str]:
 
 def _read_job(rule: str, block: str, folder: Path) -> _Job:
     fields = dict(re.findall(r"^ {4}(\w+): (.*)$", block, re.MULTILINE))
-    files = [set(fields.get(name, "").split(", ")) - {""} for name in ("input", "output")]
-    return _Job(rule, *files, list(_causes(fields.get("reason", ""), folder)))
+    inputs, outputs = (set(fields.get(name, "").split(", ")) - {""} for name in ("input", "output"))
+    return _Job(rule, inputs, outputs, list(_causes(fields.get("reason", ""), folder)))
 
 
 def _causes(reason: str, folder: Path) -> Iterator[str]:

@@ -165,7 +165,7 @@ class Module:
                 root = alias.name.partition(".")[0]
                 yield (alias.asname, alias.name) if alias.asname else (root, root)
             return
-        if statement.level:
+        if statement.level or statement.module is None:
             raise ValueError(f"{self.path}: relative import, not followed: name the module")
         for alias in statement.names:
             if alias.name == "*":
@@ -261,7 +261,7 @@ class Library:
         """Return a module by its dotted name; None if the library has no such module."""
         if name not in self._modules:
             path = self._find_file(name)
-            self._modules[name] = path and Module(self, name, path)
+            self._modules[name] = None if path is None else Module(self, name, path)
         return self._modules[name]
 
     def _find_file(self, name: str) -> Path | None:

@@ -68,7 +68,9 @@ def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
     InputError
         A file that the workflow did not make stands where a download would replace it.
     """
-    stamps, adopted, faults = Stamps(), [], {}
+    stamps = Stamps()
+    adopted: list[str] = []
+    faults: dict[str, list[str]] = {}
     for output in outputs:
         path, recorded = output.path, records.params(output.path)
         fault, stamp = stamps.find_fault(path), stamps.of(path)
@@ -119,7 +121,10 @@ def refuse_stale(
         if fault or stamp is None:
             lines.append(f"{output.path} {fault}")
             continue
-        made_by, today = {stamp.spec, stamp.code}, set(expected(output.path))
+        made_by, today = (
+            {text for text in texts if text is not None}
+            for texts in ((stamp.spec, stamp.code), expected(output.path))
+        )
         causes = explain_params(sorted(made_by - today), sorted(today - made_by), Path())
         lines += [f"{output.path}: {cause}" for cause in causes]
     if lines:

@@ -7,9 +7,9 @@ after ``from clip_grounding.scoring.strict import f as g``, are both ``@f``; ``n
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _DISPLAY = {"print", "warnings.warn", "sys.stderr.write", "sys.stdout.write"}
 _STREAMS = {"sys.stderr", "sys.stdout"}
@@ -53,8 +53,10 @@ class Reader:
     """
 
     def __init__(self, module, statements: list[ast.stmt]):
-        self.names, self.packages = [], set()
-        self._module, self._scopes, self._depth = module, [], 0
+        self.names: list[Any] = []
+        self.packages: set[str] = set()
+        self._module, self._depth = module, 0
+        self._scopes: list[_Scope] = []
         self._parts: list[str] = []
         self._numbers: dict[object, int] = {}
         self._body(statements)
@@ -105,7 +107,8 @@ class Reader:
         self._parts.append(self._name(node.id, []))
 
     def _visit_attribute(self, node: ast.Attribute) -> None:
-        attributes, inner = [], node
+        attributes: list[str] = []
+        inner: ast.expr = node
         while isinstance(inner, ast.Attribute):
             attributes.append(inner.attr)
             inner = inner.value
@@ -288,7 +291,7 @@ class Reader:
         yield
         self._scopes.pop()
 
-    _visits: ClassVar = {
+    _visits: ClassVar[dict[type[ast.AST], Callable[..., None]]] = {
         ast.Name: _visit_name,
         ast.Attribute: _visit_attribute,
         ast.Call: _visit_call,

@@ -7,7 +7,7 @@ working directory. Where a file lies does not matter: a job's settings hold a di
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -91,7 +91,7 @@ def _list_settings(config: dict) -> Iterator[tuple[tuple, dict]]:
 def _folder_of(key: tuple, layers: Sequence[Layer]) -> Path:
     """Return the folder of the file that names a setting: the first layer that has it."""
     for settings, folder in layers:
-        section = settings
+        section: Any = settings
         for part in key:
             section = section.get(part) if isinstance(section, Mapping) else None
         if section is not None:

@@ -73,7 +73,7 @@ def identify(path: str) -> str | None:
     if path.startswith(_UNSTAMPED):
         return None
     stamp = read_stamp(path)
-    return stamp and stamp.identity
+    return None if stamp is None else stamp.identity
 
 
 def read_stamp(path: str | Path) -> Stamp | None:
