@@ -32,6 +32,7 @@ from clip_grounding.figures.style import (
     add_axes,
     add_rule,
     add_text,
+    axes_size,
     house_style,
     shorten,
 )
@@ -151,15 +152,15 @@ def ground_phrases(
     grounded = []
     for row in rows.sort_values("char_start").itertuples():
         region = regions.loc[(row.image_id, row.mask)]
-        size = [int(region["height"]), int(region["width"])]
+        height, width = int(region["height"]), int(region["width"])
         grid = row.relevance.reshape(row.grid_height, row.grid_width)
         grounded.append(
             Grounded(
                 span=(int(row.char_start), int(row.char_end)),
                 region=decode_region(
-                    *size, region["counts"], f"image {row.image_id}, mask {row.mask}"
+                    height, width, region["counts"], f"image {row.image_id}, mask {row.mask}"
                 ),
-                relevance=upsample_to_image(grid, *size, view),
+                relevance=upsample_to_image(grid, height, width, view),
             )
         )
     return grounded
@@ -184,9 +185,12 @@ def draw_frames(
     list of ndarray of uint8, shape (rows, columns, 3)
         One more than there are phrases, all of one shape.
     """
-    pictures = [(image, None, None)]
-    pictures += [(overlay(image, own.relevance), own.region, own.span) for own in phrases]
-    return [_draw_frame(*picture, text, title) for picture in pictures]
+    frames = [_draw_frame(image, None, None, text, title)]
+    frames += [
+        _draw_frame(overlay(image, phrase.relevance), phrase.region, phrase.span, text, title)
+        for phrase in phrases
+    ]
+    return frames
 
 
 def save_animation(frames: list[np.ndarray], path: str | Path, seconds: float = SECONDS) -> None:
@@ -215,7 +219,7 @@ def save_animation(frames: list[np.ndarray], path: str | Path, seconds: float = 
 def _reduce_colors(frame: np.ndarray) -> Image.Image:
     """Reduce a frame to 256 colours, keeping rare ones that carry meaning."""
     kept = [[round(255 * level) for level in to_rgb(name)] for name in _KEPT]
-    frequent = Image.fromarray(frame).quantize(256 - len(kept)).getpalette()
+    frequent = Image.fromarray(frame).quantize(256 - len(kept)).getpalette() or []
     palette = np.array([*kept, *np.reshape(frequent, (-1, 3))], dtype=np.int32)[:256]
     colors, places = np.unique(frame.reshape(-1, 3), axis=0, return_inverse=True)
     # The exact nearest: Pillow's search would turn white into a light grey.
@@ -253,7 +257,7 @@ def _draw_frame(
 
 def _write_caption(axes: Axes, text: str, span: tuple[int, int] | None) -> None:
     """Write the caption: the phrase shaded and underlined, everything else in grey."""
-    across, down = axes.get_position().size * axes.figure.get_size_inches() * 72
+    across, down = axes_size(axes) * 72
     axes.set_axis_off()
     axes.set(xlim=(0, across), ylim=(down, 0))
     words = wrap_words(text, _PLAIN, across)

@@ -147,9 +147,9 @@ def _count_label(bars: pd.DataFrame) -> str:
     return f"{spread(bars['n_phrases'])} phrases,\n{spread(bars['n_images'])} images"
 
 
-def _legend_handles(bars: pd.DataFrame) -> list:
+def _legend_handles(bars: pd.DataFrame) -> list[Patch | Line2D]:
     drawn = set(bars["contender"])
-    handles = [
+    handles: list[Patch | Line2D] = [
         Patch(facecolor=COLORS[name], label=label)
         for name, label in LABELS.items()
         if name in drawn

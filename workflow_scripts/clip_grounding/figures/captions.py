@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from clip_grounding.figures.style import FAINT, INK, PHRASE, WORD_SHADES, text_width
+from clip_grounding.figures.style import FAINT, INK, PHRASE, WORD_SHADES, axes_size, text_width
 
 SIZE = 6.5
 LINE_HEIGHT = 10.0
@@ -112,7 +112,7 @@ def draw_caption(
     relevance : ndarray of float, shape (n_tokens,)
         At least 0; the largest has the strongest shade.
     """
-    across, down = axes.get_position().size * axes.figure.get_size_inches() * 72
+    across, down = axes_size(axes) * 72
     axes.set_axis_off()
     axes.set_xlim(0, across)
     axes.set_ylim(down, 0)
@@ -163,7 +163,7 @@ def _edges(word: str, weight: str) -> np.ndarray:
 
 def find_strokes(words: list[Word], phrase: tuple[int, int]) -> list[tuple[float, float, int]]:
     """Return a stroke (left, right, line) for each line of the phrase, spaces included."""
-    strokes = {}
+    strokes: dict[int, tuple[float, float]] = {}
     for word in words:
         start, end = max(word.start, phrase[0]), min(word.end, phrase[1])
         if start < end:

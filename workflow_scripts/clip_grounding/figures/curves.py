@@ -1,6 +1,7 @@
 """Draw lines with bands, one per contender, distinguished by colour and dashes."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,7 +15,12 @@ _DASHES = {
     "mismatched": (0, (2.5, 1)),
 }
 
-CHANCE_LOOKS = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1, 1.5)), "zorder": 2.5}
+CHANCE_LOOKS: dict[str, Any] = {
+    "color": INK,
+    "linewidth": 0.7,
+    "linestyle": (0, (1, 1.5)),
+    "zorder": 2.5,
+}
 """Style of the line that marks the chance level, in every figure."""
 
 

@@ -75,12 +75,12 @@ def choose_examples(scores: pd.DataFrame, count: int, metric: str = "poster_iou"
     ranked = scores[(scores["prompt"] == "matched") & scores[metric].notna()]
     ranked = ranked.sort_values([metric, *PHRASE]).reset_index(drop=True)
     count = min(count, ranked["image_id"].nunique())
-    chosen = []
+    places: list[int] = []
     for part in range(count):
         middle = (part + 0.5) / count * len(ranked) - 0.5
-        free = ranked[~ranked["image_id"].isin(ranked["image_id"].loc[chosen])]
-        chosen.append(free.index[np.abs(free.index - middle).argmin()])
-    chosen = ranked.loc[sorted(chosen, reverse=True), [*PHRASE, "image_id"]]
+        free = ranked[~ranked["image_id"].isin(ranked["image_id"].loc[places])]
+        places.append(free.index[np.abs(free.index - middle).argmin()])
+    chosen = ranked.loc[sorted(places, reverse=True), [*PHRASE, "image_id"]]
     return chosen.assign(share=chosen.index / max(len(ranked), 1))
 
 
@@ -126,13 +126,13 @@ def gather_examples(
         key = (row.narrative, row.phrase)
         narrative, phrase = narratives.loc[row.narrative], phrases.loc[key]
         record = masks.loc[(row.image_id, phrase["mask"])]
-        size = [int(record["height"]), int(record["width"])]
+        height, width = int(record["height"]), int(record["width"])
         patches, tokens, words = {}, None, None
         if "text_to_image" in maps:
             for prompt in MAP_PROMPTS:
                 found = maps["text_to_image"].loc[(*key, prompt)]
                 grid = found["relevance"].reshape(found["grid_height"], found["grid_width"])
-                patches[prompt] = upsample_to_image(grid, *size, view)
+                patches[prompt] = upsample_to_image(grid, height, width, view)
         if "image_to_text" in maps:
             found = maps["image_to_text"].loc[(*key, "matched")]
             tokens = np.stack([found["token_starts"], found["token_ends"]], axis=1)
@@ -141,9 +141,12 @@ def gather_examples(
             Example(
                 image_id=row.image_id,
                 share=row.share,
-                image=read_image(narrative["file_name"], *size),
+                image=read_image(narrative["file_name"], height, width),
                 region=decode_region(
-                    *size, record["counts"], f"image {row.image_id}, mask {phrase['mask']}"
+                    height,
+                    width,
+                    record["counts"],
+                    f"image {row.image_id}, mask {phrase['mask']}",
                 ),
                 text=narrative["text"],
                 phrase=(int(phrase["char_start"]), int(phrase["char_end"])),

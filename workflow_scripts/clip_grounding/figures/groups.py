@@ -10,6 +10,7 @@ from clip_grounding.figures.style import (
     LABELS,
     PAGE_HEIGHT,
     add_axes,
+    axes_size,
     text_width,
 )
 
@@ -115,4 +116,4 @@ def lay_out_panels(
 
 def panel_width(axes: Axes) -> float:
     """Return the width of a panel in inches."""
-    return axes.get_position().width * axes.figure.get_size_inches()[0]
+    return axes_size(axes)[0]

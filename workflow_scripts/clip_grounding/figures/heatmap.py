@@ -1,5 +1,7 @@
 """Draw models and attributions as a heat map: which pair is best, and by how much?"""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -80,7 +82,7 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
     handles = _legend_handles(tables)
     needed = [
         text_width(note, _SMALL) / 72,
-        *(text_width(h.get_label(), _SMALL) / 72 + 0.5 for h in handles),
+        *(text_width(str(h.get_label()), _SMALL) / 72 + 0.5 for h in handles),
     ]
     width = max(left + n_columns * column, max(needed) + _MARGIN) + _MARGIN
     above = _MARGIN + LEGEND_ROW * len(handles)
@@ -127,7 +129,7 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame) -> None:
             if is_tied:
                 axes.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.9, **_tied_looks()))
             interval = f"{cell['ci_low']:.3f}–{cell['ci_high']:.3f}"
-            looks = {"ha": "center", "va": "center_baseline"}
+            looks: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
             axes.text(
                 x + 0.5, y + 0.36, f"{cell['mean']:.3f}", fontsize=_SMALL,
                 fontweight="bold" if is_tied else "normal", **looks,

@@ -156,6 +156,8 @@ def _draw_caption_column(
 ) -> None:
     height = caption_height(example.text, example.phrase, width)
     axes = add_axes(figure, left, top, width, height)
+    assert example.tokens is not None  # image to text is evaluated
+    assert example.words is not None
     draw_caption(axes, example.text, example.phrase, example.tokens, example.words)
     matched, unimodal = (
         example.scores["image_to_text", prompt] for prompt in ("matched", "unimodal")

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -121,6 +122,13 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
     return figure.add_axes(
         (left / across, 1 - (top + height) / down, width / across, height / down)
     )
+
+
+def axes_size(axes: Axes) -> np.ndarray:
+    """Return the width and height of axes in inches."""
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    return np.asarray(axes.get_position().size) * figure.get_size_inches()
 
 
 def add_text(figure: Figure, left: float, top: float, text: str, **looks) -> None:

@@ -119,7 +119,7 @@ def _take_notable(candidates: pd.DataFrame, quota: int) -> list[tuple[int, str]]
     }
     queues = {reason: list(ranking.dropna().index) for reason, ranking in rankings.items()}
     images = candidates["image_id"].to_numpy()
-    shown = {reason: set() for reason in queues}
+    shown: dict[str, set[int]] = {reason: set() for reason in queues}
     taken: dict[int, str] = {}
     for _ in range(max(1, round(NOTABLE_SHARE * quota))):
         for reason, queue in queues.items():

@@ -1,5 +1,7 @@
 """Look up the poster's published means, which belong to a single experiment."""
 
+from typing import Any
+
 from clip_grounding.workflow.contracts import method_of
 
 PUBLISHED_MEANS = {
@@ -8,7 +10,7 @@ PUBLISHED_MEANS = {
 }
 """Poster score by direction and contender (Bagad, de Goede, Hilders 2022, per-phrase files)."""
 
-_DATASET = {"kind": "png", "split": "val2017", "image_count": 5000}
+_DATASET: dict[str, Any] = {"kind": "png", "split": "val2017", "image_count": 5000}
 _CHECKPOINT = "openai/clip-vit-base-patch32"
 _ATTRIBUTION = {"kind": "gradient_attention", "layers": "last"}
 

@@ -61,7 +61,8 @@ def read_published_run(
 
     together = [("text_to_image", contender) for contender in phrases["text_to_image"]]
     sizes = narrative_sizes(
-        sum(entries[key] for key in together), sum(sums[key] for key in together)
+        np.sum([entries[key] for key in together], axis=0),
+        np.sum([sums[key] for key in together], axis=0),
     )
     return pd.concat(
         [
@@ -117,7 +118,7 @@ def _plain_dict(_factory) -> dict:
 
 # Names in the published pickles and what replaces them: constructors of numbers and
 # containers alone. NumPy 2 renamed its module.
-_NUMPY_SCALAR, _ = np.float64(0).__reduce__()
+_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
 _ALLOWED = [
     (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
     (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
