@@ -93,7 +93,7 @@ class Seen(NamedTuple):
     extent: int
 
 
-def seen_part(height: int, width: int, view: View) -> tuple[Seen, Seen]:
+def seen_part(height: int, width: int, view: View) -> tuple[Seen, ...]:
     """Find the part of an image's padded square that a model's patches see.
 
     Where padding leaves a small image one pixel short of square, resizing its shorter side to the

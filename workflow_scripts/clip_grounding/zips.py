@@ -181,7 +181,9 @@ class Archive:
         """Refuse a member that would grow beyond bounds, or that no published archive has."""
         problem = None
         if info.compress_type not in _METHODS:
-            method = zipfile.compressor_names.get(info.compress_type, info.compress_type)
+            method = zipfile.compressor_names.get(  # type: ignore[attr-defined]
+                info.compress_type, info.compress_type
+            )
             problem = f"is compressed by {method}, only stored and deflated ones are read"
         elif info.flag_bits & _ENCRYPTED:
             problem = "is encrypted"

@@ -4,7 +4,7 @@ import io
 import struct
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from clip_grounding.errors import InputError
 
@@ -111,15 +111,15 @@ def _turn_upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _refuse_unusable(image: Image.Image, where: str) -> None:
+def _refuse_unusable(image: ImageFile.ImageFile, where: str) -> None:
     """Refuse, before decoding, what could be read in several ways or not without loss."""
     if image.width * image.height > MOST_PIXELS:
         raise _oversized(where)
     # A camera's second frame (MPO) is of the same picture.
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise InputError(
-            f"{where}: holds {image.n_frames} frames: save the one that was annotated as an image"
-            " of its own"
+            f"{where}: holds {getattr(image, 'n_frames', 1)} frames: save the one that was"
+            " annotated as an image of its own"
         )
     depth = ""
     if image.mode in _EIGHT_BIT:
@@ -132,7 +132,7 @@ def _refuse_unusable(image: Image.Image, where: str) -> None:
     )
 
 
-def _is_deep(image: Image.Image) -> bool:
+def _is_deep(image: ImageFile.ImageFile) -> bool:
     """Return whether a picture is 16-bit RGB, of which Pillow would keep only the upper 8 bits."""
     if image.format not in ("PNG", "TIFF"):
         return False

@@ -88,9 +88,13 @@ def score_ceilings(
     """
     rows = []
     for _, item in _items(direction, similarities, phrases):
-        ceilings, excluded = np.full(len(item.keys), np.nan), "few_subsets"
-        if len(item.subsets) >= FEWEST_SUBSETS:
-            ceilings, excluded = additive_ceilings(item.subsets, item.observed), None
+        is_scored = len(item.subsets) >= FEWEST_SUBSETS
+        excluded = None if is_scored else "few_subsets"
+        ceilings = (
+            additive_ceilings(item.subsets, item.observed)
+            if is_scored
+            else np.full(len(item.keys), np.nan)
+        )
         rows += [
             (*key, item.image_id, ceiling, excluded)
             for key, ceiling in zip(item.keys, ceilings, strict=True)

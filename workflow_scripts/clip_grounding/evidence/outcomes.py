@@ -62,8 +62,9 @@ def score_outcomes(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
             columns["excluded"][positions] = excluded
             continue
         values = np.stack(maps[positions])
-        compared, *sets = unpack_sets(packed, values.shape[1])
-        values, sets = values[:, compared], np.stack(sets)[:, compared]
+        unpacked = unpack_sets(packed, values.shape[1])
+        compared = unpacked[0]
+        values, sets = values[:, compared], unpacked[1:, compared]
         localisation, p_values = localise(values, sets)
         columns["localisation"][positions] = localisation
         columns["localisation_p"][positions] = p_values
@@ -75,8 +76,8 @@ def score_outcomes(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
         columns["outcome"][positions] = [
             OUTCOME_NAMES[necessity_p <= LEVEL, bool(p_value <= LEVEL)] for p_value in p_values
         ]
-    keys = ["narrative", "phrase", "image_id", "prompt"]
-    return rows[keys].assign(**columns)[OUTCOMES.names]
+    names = ["narrative", "phrase", "image_id", "prompt"]
+    return rows[names].assign(**columns)[OUTCOMES.names]
 
 
 def localise(values: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -96,5 +96,5 @@ def _draw(rng: np.random.Generator) -> Composition:
     return Composition(above, below, tuple(groups))
 
 
-def _pick(rng: np.random.Generator, values: tuple | list, count: int) -> tuple:
+def _pick(rng: np.random.Generator, values: tuple | list, count: int | np.integer) -> tuple:
     return tuple(values[index] for index in rng.choice(len(values), count, replace=False))
