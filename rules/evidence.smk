@@ -6,7 +6,7 @@ Every map is held against the latter without another pass; only its MoRF and LeR
 
 
 rule measure_effects:
-    """Measure what taking a phrase's region out, or all else, does to the similarity."""
+    """Measure the similarity without a phrase's region, and without everything else."""
     input:
         unpack(measured_inputs),
     output:
@@ -31,7 +31,7 @@ rule measure_effects:
 
 
 rule measure_similarities:
-    """Measure every phrase's similarity under random subsets, for all maps to come."""
+    """Measure every phrase's similarity under random subsets, which serve all maps."""
     input:
         unpack(measured_inputs),
     output:
@@ -181,7 +181,7 @@ rule summarize_evidence:
 
 
 rule evidence:
-    """A target: the evidence of the evaluated dataset, as tables and charts."""
+    """Make the evidence of the evaluated dataset, as tables and charts (a target)."""
     localrule: True
     input:
         [f"results/{CONFIG['dataset']}/{name}.csv" for name in ("evidence", "outcomes")],

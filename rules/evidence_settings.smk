@@ -6,8 +6,8 @@ EVIDENCE = CONFIG["evidence"]
 
 
 def drawn_share(dataset, images):
-    """The share of a dataset's images that makes so many of them; of the whole dataset, so that
-    another `max_images` changes no draw."""
+    """Return the share of images to draw; it refers to the whole dataset, so that another
+    `max_images` changes no draw."""
     image_count = DATASETS[dataset]["image_count"]
     return 1.0 if images is None else min(1.0, images / image_count)
 
@@ -21,7 +21,7 @@ def removal_share(dataset):
 
 
 def evidence_evaluations(dataset):
-    """All [model, attribution, direction] whose maps are held against the model, and controls."""
+    """List every [model, attribution, direction] that is compared with the model, and controls."""
     controls = [
         [model, attribution, direction]
         for model in models_of(dataset)
@@ -33,14 +33,14 @@ def evidence_evaluations(dataset):
 
 
 def removal_evaluations(dataset):
-    """The same, of what is taken out by maps: of the controls the random ones alone."""
+    """List the same for the removal curves, which have only random controls."""
     return [
         own for own in evidence_evaluations(dataset) if own[1] not in CONTROLS or own[1] == "random"
     ]
 
 
 def measured_pairs(dataset):
-    """All [model, direction]."""
+    """List every [model, direction]."""
     return [[model, direction] for model in models_of(dataset) for direction in DIRECTIONS]
 
 
@@ -102,7 +102,7 @@ def evidence_spec(wildcards):
 
 
 def measured_inputs(wildcards):
-    """Tables and files of a job that runs the model: those of a relevance job, and the regions."""
+    """Return the inputs of a job that runs the model: a relevance job's, and the regions."""
     return {
         **relevance_inputs(wildcards),
         "masks": f"results/{wildcards.dataset}/masks/{wildcards.shard}.parquet",
@@ -110,7 +110,7 @@ def measured_inputs(wildcards):
 
 
 def map_inputs(wildcards):
-    """A control has no relevance table: its maps are drawn, as large as the similarities say."""
+    """Return the inputs of a map's scoring; a control has no relevance table."""
     results, model = f"results/{wildcards.dataset}", wildcards.model
     shard = f"{wildcards.direction}/{wildcards.shard}.parquet"
     inputs = {"similarities": f"{results}/similarities/{model}/{shard}"}

@@ -1,11 +1,11 @@
-"""The charts, each drawn from tables; and the settings and inputs of what shows examples."""
+"""Charts, each drawn from tables; and the settings and inputs of examples and gallery."""
 
 from clip_grounding.files import digest_file
 from clip_grounding.gallery.page import ASSETS
 
 
 def explained_pairs(dataset):
-    """The models and attributions that have maps, with the directions that each has them in."""
+    """Return the models and attributions that have maps, with their directions."""
     pairs = {}
     for model, attribution, direction in explained_of(dataset):
         pairs.setdefault((model, attribution), []).append(direction)
@@ -13,7 +13,7 @@ def explained_pairs(dataset):
 
 
 def first_explained(dataset):
-    """Model and attribution of the charts that have room for one: the first with most directions."""
+    """Return the pair for charts of a single one: the first with the most directions."""
     pairs = explained_pairs(dataset)
     model, attribution = max(pairs, key=lambda pair: len(pairs[pair]))
     return {"model": model, "attribution": attribution}
@@ -58,7 +58,7 @@ CHARTS = {
     "waterfall": (["waterfall"], pair_spec, "from poster to strict"),
 }
 
-# The same of the target `evidence`, which the others do not ask for.
+# The same for the target `evidence`, which no other target includes.
 EVIDENCE_CHARTS = {
     "evidence": (["evidence"], interval_spec, "localisation and faithfulness"),
     "effects": (["evidence"], interval_spec, "effects of regions"),
@@ -66,7 +66,7 @@ EVIDENCE_CHARTS = {
 
 
 def figures_of(dataset):
-    """The figures of a dataset: its charts, and a page of examples per model and attribution."""
+    """List a dataset's figures: its charts, and a page of examples per model and attribution."""
     pages = [f"examples/{model}/{attribution}" for model, attribution in explained_pairs(dataset)]
     return [
         f"results/{dataset}/figures/{name}.{suffix}"
@@ -127,7 +127,7 @@ def examples_spec(wildcards):
 
 
 def examples_inputs(wildcards):
-    """The images, and the first shard's regions, relevance maps and scores in each direction."""
+    """Return the images, and the first shard's regions, maps and scores in each direction."""
     shard = shards_of(wildcards.dataset)[0].name
     path = f"results/{{dataset}}/{{kind}}/{{model}}/{{attribution}}/{{direction}}/{shard}.parquet"
     return {
@@ -144,7 +144,7 @@ def examples_inputs(wildcards):
 
 
 def animation_spec(wildcards):
-    """A narrative's number, or how one is chosen among the examples."""
+    """Return a narrative's number, or how it is chosen among the examples."""
     settings = {"narrative": wildcards.narrative, "examples": CONFIG["figures"]["examples"]}
     if wildcards.narrative != "auto":
         settings = {"narrative": int(wildcards.narrative)}
@@ -157,7 +157,7 @@ def animation_spec(wildcards):
 
 
 def animation_inputs(wildcards):
-    """Regions and maps: of the first shard with its scores to choose from, or of all shards."""
+    """Return regions and maps: of the first shard, with its scores, or of all shards."""
     dataset = wildcards.dataset
     shards = shards_of(dataset)[:1] if wildcards.narrative == "auto" else shards_of(dataset)
     path = f"results/{dataset}/{{}}/{wildcards.model}/{wildcards.attribution}/text_to_image/{{}}.parquet"
@@ -174,7 +174,7 @@ def animation_inputs(wildcards):
 
 
 def animations_of(dataset):
-    """The animation of every model and attribution that has maps of pixels."""
+    """List the animations: one for every model and attribution with maps of pixels."""
     narrative = CONFIG["figures"]["animation"]
     if narrative is None:
         return []
@@ -198,7 +198,7 @@ def relevance_files(wildcards):
 
 
 def gallery_spec(wildcards):
-    """What the gallery shows, and the digests of the files that the page is made of."""
+    """Return what the gallery shows, and the digests of the page's files."""
     return spec_of(
         **CONFIG["gallery"],
         dataset=wildcards.dataset,
