@@ -1,4 +1,4 @@
-"""Average the scores of every contender, with intervals, and count what they leave out and cost."""
+"""Average the scores of every contender, with intervals, coverage and costs."""
 
 from clip_grounding.files import replacing
 from clip_grounding.statistics.costs import add_costs, count_maps, read_costs
