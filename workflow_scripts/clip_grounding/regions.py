@@ -45,7 +45,7 @@ def decode_region(height: int, width: int, counts: bytes, where: str) -> np.ndar
             raise ValueError(f"{lengths.sum():,} pixels, not {height:,}×{width:,}")
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"{where}: no readable region in the table of masks ({error}): delete its file under"
+            f"{where}: not a readable region in the table of masks ({error}): delete its file under"
             " results/ and rerun"
         ) from error
     inside = np.arange(len(lengths)) % 2 == 1  # the first run is of what lies outside

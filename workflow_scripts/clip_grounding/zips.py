@@ -86,7 +86,7 @@ class Archive:
             problem = f"not readable ({error.strerror})"
             raise ArchiveError(name, problem, "give yourself permission and rerun") from error
         except _UNREADABLE as error:
-            raise DamagedError(name, f"truncated or no zip ({error})", self._remedy) from error
+            raise DamagedError(name, f"truncated or not a zip ({error})", self._remedy) from error
         try:
             self._refuse_hostile_members()
         except InputError:
@@ -268,7 +268,7 @@ def _read_integer(text: str) -> int:
 
 def _read_number(text: str) -> float:
     if not math.isfinite(value := float(text)):
-        raise ValueError(f"{text:.20} is no finite number")
+        raise ValueError(f"{text:.20} is not a finite number")
     return value
 
 

@@ -100,7 +100,7 @@ class ImageFolder:
             self._root = Path(os.readlink(link))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path}: no readable list of images ({error}): delete it and rerun"
+                f"{path}: not a readable list of images ({error}): delete it and rerun"
             ) from error
         self.name = str(self._root)
 

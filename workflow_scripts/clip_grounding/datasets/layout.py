@@ -70,7 +70,7 @@ def image_members(panoptic: str | Path, split: str, span: tuple[int, int]) -> li
     for image_id, file_name in files:
         if not is_file_name(file_name):
             raise InputError(
-                f"{name}: image {image_id} has the file_name {file_name!r}, which is no name of a"
-                " file in the split's folder: use the published archive"
+                f"{name}: image {image_id} has the file_name {file_name!r}, which is not the name"
+                " of a file in the split's folder: use the published archive"
             )
     return [image_member(split, file_name) for _, file_name in files[slice(*span)]]

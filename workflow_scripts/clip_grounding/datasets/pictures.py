@@ -58,8 +58,8 @@ def decode_image(data: bytes, where: str) -> Image.Image:
         image.load()
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{where}: no JPEG, PNG, WebP, TIFF, BMP or GIF, whatever its name says: save it as one"
-            " of them, or use the published archive"
+            f"{where}: not a JPEG, PNG, WebP, TIFF, BMP or GIF, whatever its name says: save it as"
+            " one of them, or use the published archive"
         ) from error
     except Image.DecompressionBombError as error:
         raise _oversized(where) from error

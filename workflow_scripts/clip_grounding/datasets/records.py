@@ -57,8 +57,8 @@ def read_file_name(record, where: str) -> str:
     value = read_field(record, "file_name", str, where)
     if not is_file_name(value):
         raise InputError(
-            f"{where}: `file_name` is {_show(value)}, no name of a file in the split's folder: use"
-            " the published archive"
+            f"{where}: `file_name` is {_show(value)}, not the name of a file in the split's folder:"
+            " use the published archive"
         )
     return value
 

@@ -48,7 +48,8 @@ def read_checksums(path: Path) -> dict[str, Record]:
             records[entry[2]] = Record(entry[1], origin, day)
         elif line.strip() and not line.startswith("#"):
             raise InputError(
-                f"{path}: line {number} is no checksum with a file name: correct or delete the line"
+                f"{path}: line {number} is not a checksum with a file name: correct or delete"
+                " the line"
             )
     return records
 

@@ -171,8 +171,8 @@ def check_content(path: Path, suffix: str) -> None:
         if suffix == ".json":
             read_json(path.read_bytes(), keep=False)
     except ArchiveError as error:
-        raise DownloadError(f"no complete zip ({printable(error.problem)})") from error
+        raise DownloadError(f"not a complete zip ({printable(error.problem)})") from error
     except ValueError as error:
-        raise DownloadError(f"no complete JSON{printable(str(error))}") from error
+        raise DownloadError(f"not a complete JSON{printable(str(error))}") from error
     except OSError as error:
         raise DownloadError(f"not readable ({error.strerror})") from error

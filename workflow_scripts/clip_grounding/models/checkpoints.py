@@ -131,8 +131,8 @@ def _link_local(source: Path, partial: Path, folder: Path) -> None:
     for name in names:
         if not (source / name).is_file():
             raise InputError(
-                f"{source / name}: is no file, or a link to none: fetch the checkpoint again, with"
-                " the files that its links point at"
+                f"{source / name}: is not a file, or is a dangling link: fetch the checkpoint"
+                " again, with the files that its links point at"
             )
     read_model_config(source)
     for name in names:
@@ -253,7 +253,8 @@ def _complete_tokenizer(folder: Path, origin: str) -> None:
     except Exception as error:  # tokenizers raises bare Exception
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{origin}: vocab.json and merges.txt make no tokenizer ({reason}): fetch them again"
+            f"{origin}: vocab.json and merges.txt do not make a tokenizer ({reason}): fetch"
+            " them again"
         ) from error
 
 

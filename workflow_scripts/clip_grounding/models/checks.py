@@ -136,7 +136,7 @@ def _refuse_lost_merges(path: Path, family: str) -> None:
         entries = [entry for entry in words if len(_stem(entry, suffix)) > 1]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: no readable tokenizer ({error!r}): fetch the checkpoint again"
+            f"{path}: not a readable tokenizer ({error!r}): fetch the checkpoint again"
         ) from error
     lost = [entry for entry in entries if entry not in made]
     # In CLIP's, merges make every entry; in Gemma's, the normaliser makes some.
@@ -144,7 +144,7 @@ def _refuse_lost_merges(path: Path, family: str) -> None:
     if lost and (family == "clip" or 2 * len(lost) > len(entries)):
         raise InputError(
             f"{merges if merges.exists() else path}: {len(lost)} entries of the vocabulary, such as"
-            f" {lost[0]!r}, are made by no merge: the merges are cut short or damaged; fetch the"
+            f" {lost[0]!r}, are made by no merge: the merges are truncated or damaged; fetch the"
             " file again"
         )
 
@@ -172,7 +172,7 @@ def check_weights(folder: Path) -> None:
             value = _refusing(read, f"{path}: {name} cannot be read", _FETCH_AGAIN)
             if not isinstance(value, Tensor):
                 raise InputError(
-                    f"{path}: {name} is no tensor: a file of nothing but weights is needed; save"
+                    f"{path}: {name} is not a tensor: a file with only weights is needed; save"
                     " the model with save_pretrained, or give another `checkpoint`"
                 )
             if name not in expected:
@@ -244,7 +244,8 @@ def read_shards(index: Path) -> list[str]:
         isinstance(shard, str) and shard and Path(shard).name == shard for shard in shards
     ):
         raise InputError(
-            f"{index}: {index.name} is no index of weights beside it: fetch the checkpoint again"
+            f"{index}: {index.name} is not an index of the weights beside it: fetch the"
+            " checkpoint again"
         )
     return sorted(set(shards))
 
@@ -284,7 +285,7 @@ def _describe(path: Path) -> str:
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         return f"is a web page, not weights (a login, perhaps): {_FETCH_AGAIN}"
     return (
-        f"is no file of weights, or one that is cut short or damaged ({path.stat().st_size} bytes):"
+        f"is not a file of weights, or is truncated or damaged ({path.stat().st_size} bytes):"
         f" {_FETCH_AGAIN}"
     )
 

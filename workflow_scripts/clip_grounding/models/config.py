@@ -213,15 +213,15 @@ def read_json(path: Path) -> dict:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no file")  # and reading a pipe would wait forever
+            raise ValueError("it is not a file")  # and reading a pipe would wait forever
         if status.st_size > _LARGEST_FILE:
             raise ValueError(f"it is larger than {_LARGEST_FILE} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{path}: no readable {path.name} of a checkpoint ({error!r}): fetch it again, or"
+            f"{path}: not a readable {path.name} of a checkpoint ({error!r}): fetch it again, or"
             " correct `checkpoint` in the config"
         ) from error
     return content
@@ -232,11 +232,11 @@ def _read_towers(path: Path) -> tuple[dict, dict[str, dict]]:
     config = read_json(path)
     try:
         if not isinstance(config["model_type"], str):
-            raise TypeError("model_type is no text")
+            raise TypeError("model_type is not text")
         towers = {f"{name}_config": _tower(config, name) for name in ("vision", "text")}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: no readable config.json of a checkpoint ({error!r}): fetch it again, or"
+            f"{path}: not a readable config.json of a checkpoint ({error!r}): fetch it again, or"
             " correct `checkpoint` in the config"
         ) from error
     return config, towers

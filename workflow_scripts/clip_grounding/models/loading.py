@@ -62,7 +62,7 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
         check_weights(Path(folder))  # names the fault and the file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{folder}: no loadable checkpoint ({reason}): fetch it again, or give another"
+            f"{folder}: not a loadable checkpoint ({reason}): fetch it again, or give another"
             " `checkpoint`"
         ) from error
     if report["missing_keys"]:

@@ -95,7 +95,7 @@ class ImagePreprocessor:
             )
         if not np.isfinite(pixels).all():
             raise InputError(
-                f"{folder}: preprocessor_config.json makes values of an image that are no numbers"
+                f"{folder}: preprocessor_config.json makes values of an image that are not numbers"
                 " (image_mean, image_std, rescale_factor): correct the file, or fetch it again"
             )
 

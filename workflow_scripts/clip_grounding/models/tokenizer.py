@@ -74,7 +74,7 @@ class TextTokenizer:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # tokenizers raises bare Exception for a damaged or missing file
             raise InputError(
-                f"{path}: no readable tokenizer ({error}): fetch the checkpoint again"
+                f"{path}: not a readable tokenizer ({error}): fetch the checkpoint again"
             ) from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()

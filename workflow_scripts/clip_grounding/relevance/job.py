@@ -120,7 +120,7 @@ class Explainer:
         content = tower.content(inputs)
         if rows.shape != (len(items), content.shape[1]):
             raise InputError(
-                f"the attribution method gave relevance of shape {tuple(rows.shape)} for"
+                f"the attribution method returned relevance of shape {tuple(rows.shape)} for"
                 f" {len(items)} pairs and {content.shape[1]} tokens: see docs/add-a-method.md"
             )
         maps = [
@@ -129,7 +129,7 @@ class Explainer:
         ]
         if not all(np.isfinite(own).all() for own in maps):
             raise InputError(
-                "the attribution method gave relevance that is no finite number: with half"
+                "the attribution method returned relevance that is not finite: with half"
                 " precision try float32, with a method of your own see docs/add-a-method.md"
             )
         return maps

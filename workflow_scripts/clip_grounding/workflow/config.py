@@ -314,7 +314,7 @@ def _find_unusable_checkpoints(config: dict) -> Iterator[str]:
                 yield f"{path}.revision: a local folder has none; remove it or set it to null"
         elif not _HUB_ID.fullmatch(checkpoint):
             yield (
-                f"{path}.checkpoint: {checkpoint} is no hub id (owner/name); a local folder is"
+                f"{path}.checkpoint: {checkpoint} is not a hub id (owner/name); a local folder is"
                 f" written ./{checkpoint}"
             )
         elif revision is None:

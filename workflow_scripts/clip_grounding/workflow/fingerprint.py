@@ -71,7 +71,7 @@ def reach(script: Path, roots: tuple[str, ...] = ()) -> tuple[Definition, ...]:
     for root in roots:
         place, _, rest = library.find(root.split("."), script)
         if rest or isinstance(place, str):
-            raise ValueError(f"{script}: {root} is no module or definition of the library")
+            raise ValueError(f"{script}: {root} is not a module or definition of the library")
         start += [place] if isinstance(place, Definition) else place.everything()
         imported.add(place.name if isinstance(place, Module) else place.module.name)
     reached = _follow(start)

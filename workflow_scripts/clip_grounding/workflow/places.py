@@ -71,7 +71,7 @@ def resolve_places(config: dict, layers: Sequence[Layer]) -> dict[tuple, str | N
         if not found:
             problems[key] = problem
         elif key[-1] == "checkpoint" and not Path(parent["checkpoint"]).is_dir():
-            problems[key] = f"{parent['checkpoint']} is no folder: give the checkpoint's folder"
+            problems[key] = f"{parent['checkpoint']} is not a folder: give the checkpoint's folder"
     return problems
 
 
