@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# Read from beside this file, wherever the run works; --configfile and --config add to it.
+# Read from this file's folder, wherever the run works; --configfile and --config add to it.
 configfile: Path(workflow.current_basedir) / "config.yaml"
 
 

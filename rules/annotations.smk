@@ -1,4 +1,4 @@
-"""Annotations: the index of phrases of the whole dataset, and the masks of each shard."""
+"""Annotations: the phrase index of the whole dataset, and the masks of each shard."""
 
 
 rule index_phrases:

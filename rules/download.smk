@@ -5,7 +5,7 @@ These rules are local: a cluster's compute nodes often have no network.
 
 
 rule fetch:
-    """Fetch all that the evaluation needs; the rest of it needs no network."""
+    """Fetch everything that the evaluation needs; the other jobs need no network."""
     localrule: True
     input:
         downloads_of(CONFIG["dataset"]),
@@ -36,7 +36,7 @@ rule download_source:
 
 
 rule download_images:
-    """Fetch a shard's images: a zip of them alone, or a link to the zip of all."""
+    """Fetch a shard's images: a zip of only these, or a link to the zip of all."""
     localrule: True
     input:
         panoptic="data/{dataset}/panoptic.zip",
@@ -61,7 +61,7 @@ rule download_images:
 
 
 rule list_images:
-    """List the images of a folder, where they are read, with their digests."""
+    """List the images of a local folder, which are read in place, with their digests."""
     localrule: True
     output:
         list="data/{dataset}/images.json",
@@ -84,7 +84,7 @@ rule list_images:
 
 
 rule fetch_checkpoint:
-    """Fetch what inference needs of a model's checkpoint; jobs load from its folder alone."""
+    """Fetch what inference needs from a model's checkpoint; jobs load only from its folder."""
     localrule: True
     output:
         manifest=CHECKPOINT,

@@ -6,7 +6,7 @@ Every map is held against the latter without another pass; only its MoRF and LeR
 
 
 rule measure_effects:
-    """Measure what taking a phrase's region out, or all else, does to the similarity."""
+    """Measure the similarity without a phrase's region, and without everything else."""
     input:
         narratives=rules.index_phrases.output.narratives,
         phrases=rules.index_phrases.output.phrases,
@@ -35,7 +35,7 @@ rule measure_effects:
 
 
 rule measure_similarities:
-    """Measure every phrase's similarity under random subsets, for all maps to come."""
+    """Measure every phrase's similarity under random subsets, which serve all maps."""
     input:
         narratives=rules.index_phrases.output.narratives,
         phrases=rules.index_phrases.output.phrases,

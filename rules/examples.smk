@@ -1,8 +1,8 @@
-"""Examples: a page of them and an animation per model and attribution."""
+"""Examples: a page and an animation per model and attribution."""
 
 
 rule plot_examples:
-    """Draw what a model looks at for some phrases of the first shard, best to worst score."""
+    """Draw a model's maps for some phrases of the first shard, from best to worst score."""
     input:
         unpack(plot_examples_inputs),
         narratives=rules.index_phrases.output.narratives,
@@ -40,7 +40,7 @@ rule plot_examples:
 
 
 rule animate_narrative:
-    """Animate a narrative's phrases in turn, each over the pixels that a model looks at."""
+    """Animate a narrative: its phrases in turn, each over the pixels that a model attends to."""
     input:
         unpack(animate_narrative_inputs),
         narratives=rules.index_phrases.output.narratives,

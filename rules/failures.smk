@@ -1,4 +1,4 @@
-"""The end of a run that failed on a cluster: for every failed job Slurm's reason and log."""
+"""Failures on a cluster: Slurm's reason and log for every failed job, at the end of a run."""
 
 import sys
 

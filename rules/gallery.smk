@@ -1,4 +1,4 @@
-"""The gallery: a page to browse phrases with their maps, which opens from disk."""
+"""The gallery: an offline HTML page for browsing phrases and their maps."""
 
 
 rule build_gallery:

@@ -1,4 +1,4 @@
-"""Before a run is planned: Snakemake's records of the outputs, put right by the outputs' stamps."""
+"""Correct Snakemake's records of outputs by the outputs' stamps, before a run is planned."""
 
 from clip_grounding.workflow import memory
 from snakemake.iocontainers import Wildcards
@@ -7,7 +7,7 @@ from snakemake.settings.types import RerunTrigger
 
 
 class SnakemakeRecords:
-    """The records in .snakemake, through what Snakemake itself reads and writes them with."""
+    """The records in .snakemake, read and written with Snakemake's functions."""
 
     def params(self, path):
         record = workflow.persistence._read_record(path)
@@ -29,7 +29,7 @@ class SnakemakeRecords:
 
 
 def list_outputs(dataset):
-    """The outputs of today's settings that are there, each with its rule and wildcards."""
+    """Yield the existing outputs of the current settings, with their rules and wildcards."""
     patterns = [(maker, pattern) for maker in workflow.rules for pattern in maker.output]
     folders = [f"{top}/{name}" for top in ("data", "results") for name in (dataset, "published")]
     for path in memory.list_files([*folders, "data/models"]):
@@ -40,7 +40,7 @@ def list_outputs(dataset):
 
 
 def takes_part(wildcards, dataset):
-    """Whether an output is part of this evaluation, not left over from other settings."""
+    """Return whether an output is part of this evaluation, not left over from other settings."""
     if "shard" in wildcards and int(wildcards["shard"]) >= len(shards_of(dataset)):
         return False
     if not {"attribution", "direction"} <= set(wildcards):
@@ -54,7 +54,7 @@ def takes_part(wildcards, dataset):
 
 
 def settings_of(maker, wildcards):
-    """The `spec` and the `code` that a job would have today."""
+    """Return the `spec` and the `code` that a job would have now."""
     wildcards = Wildcards(fromdict=wildcards)
     spec, code = maker.params.get("spec"), maker.params.get("code")
     return [value(wildcards) if callable(value) else value for value in (spec, code)]
@@ -62,7 +62,7 @@ def settings_of(maker, wildcards):
 
 @cache
 def remember():
-    """Restore records; where other settings rerun nothing, refuse outputs that they made."""
+    """Correct the records; if settings are no rerun trigger, refuse outputs of other settings."""
     found = list(list_outputs(CONFIG["dataset"]))
     outputs = [
         memory.Output(path, maker.name, maker.name.startswith(("download_", "fetch_")))
@@ -78,14 +78,14 @@ def remember():
 
 
 def guard(wildcards):
-    """An input function of every rule, which needs nothing: the first one called remembers.
+    """Correct the records at the first call; an input function of every rule, without files.
 
-    Only then is known what this run makes again, and nothing has been planned yet.
+    At that time it is known what this run makes again, and nothing has been planned yet.
     """
     try:
         remember()
     except InputError as error:
-        # Snakemake would wrap another exception of an input function into its traceback.
+        # Snakemake would wrap any other exception of an input function in a traceback.
         logger.error(str(error))
         raise SystemExit(1) from None
     return []

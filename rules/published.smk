@@ -1,5 +1,5 @@
-"""Checks against the published per-phrase scores, optional: our scores beside them, and what
-they say by themselves. Both targets need the setting `published_metrics`.
+"""Optional checks against the published per-phrase scores: a comparison with ours, and a
+reanalysis. Both targets need the setting `published_metrics`.
 """
 
 from clip_grounding.published import files as published_files
@@ -30,7 +30,7 @@ rule download_published:
 
 
 rule read_published:
-    """Read the six published files, running none of their code, and tell narratives apart."""
+    """Read the six published files, without running their code, and recover the narratives."""
     input:
         files=expand(rules.download_published.output.file, file=published_files.NAMES),
     output:
@@ -91,7 +91,7 @@ rule compare_published:
 
 
 rule reanalyse_published:
-    """Work out from the published scores alone what the poster's number hides."""
+    """Reanalyse the published scores by region area, without running a model."""
     input:
         published=rules.read_published.output.scores,
     output:

@@ -2,7 +2,7 @@
 
 
 rule rank_contenders:
-    """Rank the models and attributions by score, with groups that cannot be told apart."""
+    """Rank the models and attributions by score, with groups that do not differ significantly."""
     input:
         scores=rules.collect_scores.output.scores,
     output:

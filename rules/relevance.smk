@@ -1,4 +1,4 @@
-"""The GPU jobs: relevance maps of one model, attribution and direction for one shard."""
+"""GPU jobs: relevance maps of one model, attribution and direction for one shard."""
 
 from clip_grounding.workflow.contracts import method_of
 

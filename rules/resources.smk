@@ -1,6 +1,6 @@
-"""The resources of jobs: time, memory and batch size by clip_grounding.workflow.sizing, and the GPU.
+"""Resources of jobs: time, memory and batch size, from clip_grounding.workflow.sizing, and GPU.
 
-None of it takes part in `spec`: asking for more reruns nothing.
+None of them is part of `spec`: requesting more reruns nothing.
 """
 
 from clip_grounding.workflow import sizing
@@ -38,7 +38,7 @@ def relevance_mb(wildcards, attempt):
 
 
 def relevance_batch(wildcards, attempt):
-    """The script's batch size: a smaller one makes the same maps in less memory."""
+    """Return the script's batch size: a smaller one makes the same maps in less memory."""
     return sizing.relevance_batch(CONFIG["batch_size"], attempt)
 
 
@@ -71,7 +71,7 @@ def scoring_minutes(wildcards, attempt):
 
 
 def waterfall_minutes(wildcards, attempt):
-    """Every step from one protocol to the other is a scoring of its own."""
+    """Return the minutes of a waterfall: each step is a separate scoring."""
     return sizing.scoring_minutes(shard_size(wildcards), steps=6, attempt=attempt)
 
 
@@ -102,7 +102,7 @@ def index_mb(wildcards, attempt):
 
 
 def growing(amount):
-    """A fixed request of a job whose work is always the same, times the attempt."""
+    """Return a fixed request for jobs of constant size, multiplied by the attempt."""
 
     def request(wildcards, attempt):
         return amount * attempt

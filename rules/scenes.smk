@@ -1,4 +1,4 @@
-"""The embedded dataset, rendered in the published formats, and the small CLIP trained on its like."""
+"""The embedded dataset, rendered in the published formats, and a small CLIP for it."""
 
 
 rule render_scenes:
@@ -31,7 +31,7 @@ rule render_scenes:
 
 
 rule train_scenes_clip:
-    """Train a small CLIP on scenes that no dataset evaluates."""
+    """Train a small CLIP on scenes that are in no evaluated dataset."""
     output:
         manifest=CHECKPOINT,
     params:

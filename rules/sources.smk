@@ -1,7 +1,7 @@
 """Sources of data and checkpoints: where each is, and which part of it a job needs.
 
-Nothing here is `ancient`: Snakemake does not run a job whose output is missing if all that makes it
-wait is a job behind an ancient input.
+Nothing here is `ancient`: Snakemake does not run a job whose output is missing if it only waits for
+a job behind an ancient input.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ from clip_grounding.workflow.places import first_local, local_place
 
 stay_offline()
 
-# Of local files, by path, size and times: a file is read again only when one of them differs.
+# Digests of local files, by path, size and times: a file is read again only if one differs.
 DIGESTS = Path("data/.digests.json")
 
-# Snakemake deletes a job's outputs before it starts: afterwards is too late to refuse.
+# Refuse now: Snakemake deletes a job's outputs before the job starts.
 try:
     for name in models_of(CONFIG["dataset"]):
         refuse_foreign_manifest(Path("data/models", name))
@@ -33,13 +33,13 @@ except InputError as error:
 
 
 def source_of(dataset, name):
-    """The config's entry of a png dataset's file, `url` a list of places."""
+    """Return the config's entry of a png dataset's file, with `url` as a list of places."""
     return DATASETS[dataset][name]
 
 
 @cache
 def images_folder(dataset):
-    """The folder that a png dataset's images lie in; None where they come as a zip."""
+    """Return the folder of a png dataset's images; None where they are in a zip."""
     if DATASETS[dataset]["kind"] != "png":
         return None
     folder = local_place(source_of(dataset, "images")["url"][0])
@@ -47,7 +47,7 @@ def images_folder(dataset):
 
 
 def follow_sources(dataset):
-    """Check a dataset's local sources, and point the links to those that have moved."""
+    """Check a dataset's local sources, and update the links to those that have moved."""
     if DATASETS[dataset]["kind"] == "png":
         check_image_count(dataset, DATASETS[dataset], DIGESTS, Path("data/.image_counts.json"))
         for name in ("images.zip", "panoptic.zip", "narratives.json"):
@@ -65,7 +65,7 @@ def follow_sources(dataset):
 
 
 try:
-    if workflow.is_main_process:  # a job finds all of it done
+    if workflow.is_main_process:  # done before any job starts
         follow_sources(CONFIG["dataset"])
 except InputError as error:
     raise WorkflowError(str(error)) from None
@@ -76,7 +76,7 @@ except OSError as error:
     ) from None
 
 
-# A download that was deleted as a message said, or a file of the user's that is gone.
+# Links to a deleted download, or to a user's file that is gone.
 if workflow.is_main_process:
     for folder in ["published", *dataset_names("png")]:
         drop_dangling_links(Path("data", folder))
@@ -87,9 +87,9 @@ def is_remote(source):
 
 
 def has_sharded_images(dataset):
-    """Whether every shard has a zip of its images: more images then change no shard's.
+    """Return whether every shard has a zip of its images, so that more images change no shard's.
 
-    The published zip's checksum must be known, so that what is fetched later is of the same zip.
+    The published zip's checksum must be known, so that later downloads are from the same zip.
     """
     if DATASETS[dataset]["kind"] != "png":
         return False
@@ -98,7 +98,7 @@ def has_sharded_images(dataset):
 
 
 def images_file(dataset, shard):
-    """The zip that has a shard's images, or the list of those in the dataset's folder."""
+    """Return the zip that has a shard's images, or the list of those in the dataset's folder."""
     if images_folder(dataset):
         return f"data/{dataset}/images.json"
     if has_sharded_images(dataset):
@@ -107,7 +107,7 @@ def images_file(dataset, shard):
 
 
 def images_files(dataset, shards):
-    """The zips, or the list, that have the images of several shards."""
+    """Return the zips, or the list, that have the images of several shards."""
     return list(dict.fromkeys(images_file(dataset, shard.name) for shard in shards))
 
 

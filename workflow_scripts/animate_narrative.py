@@ -1,4 +1,4 @@
-"""Animate a narrative: its phrases' relevance maps and its image in, a frame per phrase out."""
+"""Animate a narrative: an image and relevance maps in, a frame per phrase out."""
 
 import pandas as pd
 

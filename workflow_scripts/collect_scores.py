@@ -1,4 +1,4 @@
-"""Put the scores of all contenders and shards into one table."""
+"""Collect the scores of all contenders and shards in one table."""
 
 from clip_grounding.scoring.images import COLLECTED_SCORES
 from clip_grounding.tables import read_evaluations

@@ -1,4 +1,4 @@
-"""Fetch a shard's images: these alone where few are used, else the zip of all, once."""
+"""Fetch a shard's images: only these where few are used, otherwise the zip of all, once."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ job = start_job(snakemake)
 spec = job.spec
 path = Path(snakemake.output.file)
 
-# How the images come is no part of what they are: `max_images` is not in the spec.
+# How images are fetched does not change them: `max_images` is not in the spec.
 dataset = snakemake.config["datasets"][snakemake.wildcards.dataset]
 image_count = dataset["image_count"]
 are_few = 2 * (snakemake.config["max_images"] or image_count) <= image_count

@@ -1,4 +1,4 @@
-"""Fetch a published file of a dataset, whole or the parts that are needed."""
+"""Fetch a published file of a dataset: the whole file, or the parts that are needed."""
 
 from pathlib import Path
 

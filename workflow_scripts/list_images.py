@@ -1,4 +1,4 @@
-"""List the images of a folder: names and digests out, which the settings hold the digest of."""
+"""List the images of a folder: their names and digests out."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Measure one shard's region effects: what taking a phrase's region out does to the similarity."""
+"""Measure one shard's region effects: the similarity without a phrase's region."""
 
 from pathlib import Path
 

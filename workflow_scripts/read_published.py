@@ -1,4 +1,4 @@
-"""Read the six published files, running none of their code: one row per score."""
+"""Read the six published files without running their code: one row per score."""
 
 from clip_grounding.published.files import PUBLISHED_SCORES
 from clip_grounding.published.run import read_published_run

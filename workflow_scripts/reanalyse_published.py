@@ -1,4 +1,4 @@
-"""Work out from the published scores alone what the poster's number hides: table and figure."""
+"""Reanalyse the published scores by region area: a table and a figure out."""
 
 from clip_grounding.figures.style import save_figure
 from clip_grounding.published.figure import draw_scores_by_area

@@ -11,7 +11,7 @@ from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
 spec = job.spec
-kind, seed = spec["baseline"], spec["seed"]  # null for what is not drawn
+kind, seed = spec["baseline"], spec["seed"]  # null for baselines that are not drawn
 checkpoint = Path(snakemake.input.checkpoint).parent
 phrases = read_shard(snakemake.input.phrases, spec["span"])
 masks = read_table(snakemake.input.masks)

@@ -1,4 +1,4 @@
-"""Average the scores of every contender, with intervals, and count what they leave out and cost."""
+"""Average the scores of every contender, with intervals, coverage and costs."""
 
 from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.statistics.costs import add_costs, read_costs

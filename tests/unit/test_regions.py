@@ -27,7 +27,9 @@ def test_a_region_comes_back(region):
 )
 def test_a_size_that_is_not_the_region_s_is_refused(height, width):
     counts = coco_mask.encode(np.asfortranarray(np.ones((3, 4), np.uint8)))["counts"]
-    with pytest.raises(InputError, match=r"image 3, mask 1: no readable region .*delete its file"):
+    with pytest.raises(
+        InputError, match=r"image 3, mask 1: not a readable region .*delete its file"
+    ):
         decode_region(height, width, counts, "image 3, mask 1")
 
 

@@ -81,7 +81,7 @@ def replace_everywhere(root, old, new):
 # repository, and the rules that rerun
 EDITS = {
     "a comment": ((f"{LIBRARY}/geometry.py", "Not as a matrix product", "No product"), set()),
-    "a docstring": ((f"{LIBRARY}/relevance/job.py", "The relevance job:", "A job:"), set()),
+    "a docstring": ((f"{LIBRARY}/relevance/job.py", "Compute every relevance map", "Make"), set()),
     "the README": (("README.md", "# Does CLIP", "# Would CLIP"), set()),
     "a description in the schema": (
         ("rules/schemas/config.schema.yaml", "description: How often", "description: How many"),

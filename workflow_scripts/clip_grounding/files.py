@@ -1,4 +1,4 @@
-"""Files that appear only when they are whole, and their digests."""
+"""Write files that appear only when complete, and compute digests."""
 
 import errno
 import glob
@@ -17,7 +17,7 @@ from pathlib import Path
 from clip_grounding.errors import InputError
 
 _STALE = 24 * 3600
-"""Seconds without a write after which a temporary file is nobody's, whoever made it."""
+"""Seconds without a write after which a temporary file counts as abandoned."""
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
@@ -26,7 +26,7 @@ _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, renamed to `path` if the block succeeds.
 
-    The folder of `path` is made where missing. If the block raises, the temporary file
+    The folder of `path` is created if missing. If the block raises, the temporary file
     is removed and `path` stays as it was. The content is on the disk before it has its final
     name, so that a power cut leaves no file that is there but empty.
     """
@@ -64,23 +64,23 @@ def _is_abandoned(temporary: Path) -> bool:
     try:
         age = time.time() - temporary.lstat().st_mtime
     except FileNotFoundError:
-        return False  # renamed or removed by its process just now
+        return False  # just renamed or removed by its process
     made_by = re.search(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{6}\.part$", temporary.name)
     if made_by is None or made_by[1] != _HOST:
-        return age > _STALE  # of another machine that shares the folder: its processes are unseen
+        return age > _STALE  # of another machine, whose processes are not visible
     try:
         os.kill(int(made_by[2]), 0)
     except ProcessLookupError:
         return True
     except (PermissionError, OverflowError):
-        pass  # somebody else's process; a number that is none
+        pass  # another user's process, or an invalid number
     return age > _STALE
 
 
 def drop_dangling_links(folder: Path) -> None:
-    """Remove links in a folder and its folders whose file is gone: Snakemake ends at such a one.
+    """Remove dangling links below a folder, at which Snakemake would stop.
 
-    Only links are removed, and none whose file is there.
+    Only links are removed, and none whose target exists.
     """
     for path in [*folder.glob("*.*"), *folder.glob("images/*.zip")]:
         if path.is_symlink() and not path.exists():
@@ -88,7 +88,7 @@ def drop_dangling_links(folder: Path) -> None:
 
 
 def describe_unwritable(path: Path, error: OSError) -> InputError:
-    """Return the error that says that a file cannot be written, and how much is free."""
+    """Return the error for a file that cannot be written, with the free space."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     remedy = f"check that {folder} can be written to"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -125,7 +125,7 @@ def digest_files(paths: list[Path], cache: Path) -> list[str]:
     digests = {}
     for path in paths:
         status = path.stat()
-        # The time of change tells a file that was replaced by one of the same size and date.
+        # The change time reveals a file that was replaced by one of the same size and date.
         times = [status.st_mtime_ns, status.st_ctime_ns]
         key = json.dumps([str(path), status.st_size, *times])
         digests[key] = known.get(key) or digest_file(path)

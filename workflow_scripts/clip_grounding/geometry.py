@@ -1,4 +1,4 @@
-"""The padded square that models see, and the grid of patches on it: padding and upsampling."""
+"""Pad images to the square that models see, and upsample patch grids onto it."""
 
 from itertools import pairwise
 from math import gcd
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def square_padding(height: int, width: int) -> tuple[int, int]:
-    """Rows added above and below, and columns added left and right, to make an image square.
+    """Return the rows added above and below, and the columns added left and right.
 
     An odd difference loses one pixel, as in the published code: the result is then one
     pixel short of square.
@@ -55,14 +55,14 @@ def linear_weights(length: int, size: int) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 class View(NamedTuple):
-    """What of an image's padded square the patches of a model see.
+    """The part of an image's padded square that the patches of a model see.
 
     Attributes
     ----------
     size : int
         Pixels per side of the model's input.
     covered : int
-        Those of them that patches cover: the rest, behind the last whole patch, is read by none.
+        Those of them that patches cover: no patch covers the rest, beyond the last whole one.
     crops : bool
         Whether the preprocessing resizes the shorter side to `size` and crops the longer one, as
         CLIP's does, or squashes both to `size`, as SigLIP's does.
@@ -74,7 +74,7 @@ class View(NamedTuple):
 
 
 WHOLE = View(1, 1, crops=False)
-"""The view of a model that sees all of it."""
+"""The view of a model that sees the whole square."""
 
 
 class Seen(NamedTuple):
@@ -93,7 +93,7 @@ class Seen(NamedTuple):
     extent: int
 
 
-def seen_part(height: int, width: int, view: View) -> tuple[Seen, Seen]:
+def seen_part(height: int, width: int, view: View) -> tuple[Seen, ...]:
     """Find the part of an image's padded square that a model's patches see.
 
     Where padding leaves a small image one pixel short of square, resizing its shorter side to the

@@ -1,4 +1,4 @@
-"""Job logs: everything a job prints, its progress bar and its last words go to the rule's log."""
+"""Redirect everything that a job prints, with progress bars and final errors, to the rule's log."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
-"""Regions: the pixels that COCO's compressed run lengths say.
+"""Decode regions from COCO's compressed run lengths.
 
-Decoded here: pycocotools' own decoder trusts its input, and damage makes it write out of bounds.
+Not by pycocotools, whose decoder trusts its input and writes out of bounds if that is damaged.
 """
 
 import numpy as np
@@ -38,14 +38,14 @@ def decode_region(height: int, width: int, counts: bytes, where: str) -> np.ndar
         if not (height > 0 and width > 0 and height * width <= _MOST_PIXELS):
             raise ValueError(f"{height:,}×{width:,} pixels")
         lengths = _run_lengths(counts)
-        # The sum comes second: of lengths that are no larger it cannot overflow.
+        # The sum comes second: with lengths no larger than that it cannot overflow.
         if not (lengths.min() >= 0 and lengths.max() <= height * width):
             raise ValueError("a run of no possible length")
         if lengths.sum() != height * width:
             raise ValueError(f"{lengths.sum():,} pixels, not {height:,}×{width:,}")
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"{where}: no readable region in the table of masks ({error}): delete its file under"
+            f"{where}: not a readable region in the table of masks ({error}): delete its file under"
             " results/ and rerun"
         ) from error
     inside = np.arange(len(lengths)) % 2 == 1  # the first run is of what lies outside
@@ -65,6 +65,6 @@ def _run_lengths(counts: bytes) -> np.ndarray:
     places = _BITS * (np.arange(codes.size) - np.repeat(starts, sizes))
     lengths = np.add.reduceat((codes & (_MORE - 1)) << places, starts)
     lengths -= ((codes[ends] & _NEGATIVE) != 0) * (1 << _BITS * sizes)
-    lengths[1::2] = lengths[1::2].cumsum()  # each is given as its difference from the last but one
+    lengths[1::2] = lengths[1::2].cumsum()  # each is stored as its difference from the last but one
     lengths[2::2] = lengths[2::2].cumsum()
     return lengths

@@ -91,7 +91,7 @@ VOID_MASK = -1
 _ROW_GROUP = 4096
 
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError)
-"""The exceptions that damaged bytes of a table raise, wherever they lie."""
+"""The exceptions that damage anywhere in a table can raise."""
 
 _LIBRARIES = (
     "ftfy",
@@ -106,7 +106,7 @@ _LIBRARIES = (
 
 
 def provenance(**facts) -> dict:
-    """Describe how a table came about: workflow and library versions, and `facts` of the job."""
+    """Describe how a table was made: workflow and library versions, and `facts` of the job."""
     libraries = {}
     for name in _LIBRARIES:
         try:
@@ -169,7 +169,7 @@ def read_table(
     Raises
     ------
     InputError
-        The file is missing or is no readable Parquet file.
+        The file is missing or not a readable Parquet file.
     """
     try:
         text = _text_columns(path) if categories else None

@@ -1,4 +1,4 @@
-"""The words that tables and files share, each with one meaning. Names only: it imports nothing."""
+"""Define the words that tables and files share, each with one meaning; imports nothing."""
 
 DIRECTIONS = ("text_to_image", "image_to_text")
 """Text to image: where in the image is a phrase? Image to text: which words is a region?"""

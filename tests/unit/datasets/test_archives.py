@@ -108,7 +108,7 @@ def test_a_truncated_archive_is_refused(tmp_path, kept):
     path = tmp_path / "val2017.zip"
     data = make_zip({"val2017/a.jpg": bytes(5000)})
     path.write_bytes(data[: int(len(data) * kept) if isinstance(kept, float) else kept])
-    with pytest.raises(InputError, match=r"truncated or no zip .* delete the archive and rerun"):
+    with pytest.raises(InputError, match=r"truncated or not a zip .* delete the archive and rerun"):
         open_images(path, "val2017")
 
 
@@ -156,7 +156,7 @@ def test_a_png_that_is_not_rgb_is_refused(tmp_path, shape):
 def test_a_nested_zip_that_is_none_is_refused(tmp_path):
     path = tmp_path / "p.zip"
     path.write_bytes(make_zip({"annotations/panoptic_val2017.zip": b"half"}))
-    with open_panoptic(path, "val2017") as panoptic, pytest.raises(InputError, match="no zip"):
+    with open_panoptic(path, "val2017") as panoptic, pytest.raises(InputError, match="not a zip"):
         panoptic.segments("000000000139.png")
 
 

@@ -100,5 +100,7 @@ def test_a_list_that_is_none_is_refused(folder, path, content):
 def test_a_list_without_its_folder_is_refused(folder, path):
     list_folder(folder, path)
     path.with_suffix(".folder").unlink()
-    with pytest.raises(InputError, match=r"images\.json: no readable list .*delete it and rerun"):
+    with pytest.raises(
+        InputError, match=r"images\.json: not a readable list .*delete it and rerun"
+    ):
         open_images(str(path), "val2017")

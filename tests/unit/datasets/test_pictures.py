@@ -74,11 +74,11 @@ def test_no_other_format_is_opened_whatever_its_name(kind, monkeypatch):
 
     monkeypatch.setattr("subprocess.Popen.__init__", start)
     message = refusal(encode(PIXELS, kind))
-    assert "no JPEG, PNG, WebP, TIFF, BMP or GIF, whatever its name says: save it as" in message
+    assert "not a JPEG, PNG, WebP, TIFF, BMP or GIF, whatever its name says: save it as" in message
 
 
 def test_what_is_no_image_is_refused_and_half_of_one_is_damaged():
-    assert "no JPEG" in refusal(b"<html>")
+    assert "not a JPEG" in refusal(b"<html>")
     with pytest.raises(UndecodableError):
         decode(encode(PIXELS, "JPEG")[:-100])
 

@@ -237,7 +237,7 @@ def test_a_length_that_is_too_short_is_seen_by_the_format(tmp_path, name):
     body = {"a.zip": b"PK\x03\x04" + BODY, "a.json": b"[" + b"1," * 9000 + b"1]"}[name]
     with (
         serve({"/file": Answer(body, headers={"Content-Length": "5000"})}) as server,
-        pytest.raises(InputError, match=r"no complete (zip|JSON)"),
+        pytest.raises(InputError, match=r"not a complete (zip|JSON)"),
     ):
         fetch(server, tmp_path / name)
     assert_nothing_is_left(tmp_path)

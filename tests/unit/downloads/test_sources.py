@@ -262,7 +262,7 @@ def test_an_archive_with_hostile_names_is_refused(tmp_path, kind):
 def test_a_truncated_directory_is_refused(tmp_path):
     with (
         serve({"/p.zip": shop(PANOPTIC[:-40])}) as server,
-        pytest.raises(InputError, match="truncated or no zip"),
+        pytest.raises(InputError, match="truncated or not a zip"),
     ):
         bring_source([f"{server.url}/p.zip"], "data/ds/panoptic.zip", "data/ds", members=MEMBERS)
     assert not (tmp_path / "data/ds/panoptic.zip").exists()

@@ -138,7 +138,7 @@ def test_a_damaged_file_of_the_users_own_is_to_be_replaced_not_deleted():
     with pytest.raises(InputError, match=f"put the right file at {mine}") as refusal:
         _read_narratives(Path(NARRATIVES))
     assert "delete" not in str(refusal.value)
-    with pytest.raises(InputError, match=r"no complete JSON .*put the right file there"):
+    with pytest.raises(InputError, match=r"not a complete JSON .*put the right file there"):
         bring(str(mine))
     mine.write_bytes(GOOD)
     assert bring(str(mine)) == GOOD
@@ -191,7 +191,9 @@ def test_a_line_of_sums_that_is_no_checksum_can_be_deleted():
         url = f"{server.url}/a.json"
         bring(url)
         SUMS.write_text(SUMS.read_text() + "garbage\n")
-        with pytest.raises(InputError, match=r"line 3 is no checksum.*correct or delete the line"):
+        with pytest.raises(
+            InputError, match=r"line 3 is not a checksum.*correct or delete the line"
+        ):
             bring(url)
         SUMS.write_text(SUMS.read_text().removesuffix("garbage\n"))
         assert bring(url) == GOOD
@@ -205,7 +207,7 @@ def test_a_line_of_sums_that_is_no_checksum_can_be_deleted():
 def test_a_truncated_download_is_never_recorded():
     half = Answer(GOOD[:-20] + b"]", headers={"Content-Length": None})
     with serve({"/a.json": [half, GOOD]}) as server:
-        with pytest.raises(InputError, match="no complete JSON"):
+        with pytest.raises(InputError, match="not a complete JSON"):
             bring(f"{server.url}/a.json")
         assert read_checksums(SUMS) == {}
         assert bring(f"{server.url}/a.json") == GOOD
@@ -215,7 +217,7 @@ def test_an_archive_with_a_damaged_member_is_never_recorded():
     whole = make_zip({"val2017/a.jpg": 9000, "val2017/b.jpg": 9000})
     damaged = whole[:3000] + bytes(10) + whole[3010:]
     with serve({"/a.zip": [damaged, whole]}) as server:
-        with pytest.raises(InputError, match=r"no complete zip .member val2017/a.jpg .*CRC"):
+        with pytest.raises(InputError, match=r"not a complete zip .member val2017/a.jpg .*CRC"):
             bring(f"{server.url}/a.zip", "data/ds/images.zip")
         assert read_checksums(SUMS) == {}
         assert bring(f"{server.url}/a.zip", "data/ds/images.zip") == whole

@@ -100,7 +100,7 @@ def test_a_member_that_is_there_twice_is_refused():
     [
         (8, "<H", 0x1, "is encrypted"),
         (8, "<H", 0x20, "is damaged"),  # a patch
-        (6, "<H", 990, "truncated or no zip .*version"),
+        (6, "<H", 990, "truncated or not a zip .*version"),
         (10, "<H", 99, "is compressed by 99"),
         (10, "<H", 9, "is compressed by deflate64"),
         (42, "<L", 60, "is damaged|claims|truncated"),  # the place of the member
@@ -153,7 +153,7 @@ def test_what_is_no_file_is_one_sentence(tmp_path, kind):
         path.mkdir()
     else:
         path.write_bytes(b"")
-    with pytest.raises(InputError, match=r"images.zip: truncated or no zip"):
+    with pytest.raises(InputError, match=r"images.zip: truncated or not a zip"):
         open_images(path, "val2017")
 
 
@@ -169,9 +169,9 @@ def test_what_is_no_file_is_one_sentence(tmp_path, kind):
         ("[" + "9" * 5000 + "]", "the number 99999999999999999999… is beyond 64 bits"),
         (f"[{2**63}]", "is beyond 64 bits"),
         (f"[{-(2**63) - 1}]", "is beyond 64 bits"),
-        ("[NaN]", "NaN is no finite number"),
-        ("[-Infinity]", "-Infinity is no finite number"),
-        ("[1e999]", "1e999 is no finite number"),
+        ("[NaN]", "NaN is not a finite number"),
+        ("[-Infinity]", "-Infinity is not a finite number"),
+        ("[1e999]", "1e999 is not a finite number"),
         ('["\\ud800"]', "half a surrogate pair"),
         ('["\\uDC00"]', "half a surrogate pair"),
         ('["\\ude00\\ud83d"]', "half a surrogate pair"),

@@ -98,8 +98,8 @@ def test_a_whole_checkpoint_passes(mine):
     [
         (POINTER, "is a pointer to a file in Git LFS, not the weights: run `git lfs pull`"),
         ("<!DOCTYPE html><title>Sign in</title>", "is a web page, not weights"),
-        ("", "cut short or damaged (0 bytes)"),
-        ("\x80\x02", "cut short or damaged"),
+        ("", "truncated or damaged (0 bytes)"),
+        ("\x80\x02", "truncated or damaged"),
     ],
 )
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
@@ -119,7 +119,7 @@ def test_weights_that_are_cut_short_are_refused(mine, name, kept):
         torch.save(load_file(weights), mine / name)
         weights.unlink()
     (mine / name).write_bytes((mine / name).read_bytes()[:kept])
-    assert "cut short or damaged" in refusal(mine)
+    assert "truncated or damaged" in refusal(mine)
 
 
 class Attack:
@@ -138,7 +138,7 @@ def test_code_in_a_pickle_never_runs(mine, tmp_path, is_zip):
         torch.save(attack, mine / "pytorch_model.bin")
     else:
         (mine / "pytorch_model.bin").write_bytes(pickle.dumps(attack))
-    assert "is no file of weights" in refusal(mine)
+    assert "is not a file of weights" in refusal(mine)
     assert not (tmp_path / "attacked").exists()
 
 
@@ -146,7 +146,7 @@ def test_a_training_checkpoint_is_no_file_of_weights(mine):
     weights = load_file(mine / "model.safetensors")
     (mine / "model.safetensors").unlink()
     torch.save({"state_dict": weights, "epoch": 3}, mine / "pytorch_model.bin")
-    assert "pytorch_model.bin: state_dict is no tensor" in refusal(mine)
+    assert "pytorch_model.bin: state_dict is not a tensor" in refusal(mine)
 
 
 @pytest.mark.parametrize("content", [[1, 2], {1: torch.zeros(1)}, torch.zeros(3), 5])
@@ -290,7 +290,7 @@ def test_how_to_run_attention_is_not_taken_from_a_checkpoint(mine, whole):
     [
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised weights are not"),
         ({"auto_map": {"AutoModel": "mine.Model"}}, "auto_map: the checkpoint brings code"),
-        ({"model_type": ["clip"]}, "model_type is no text"),
+        ({"model_type": ["clip"]}, "model_type is not text"),
         ({"model_type": MISSING}, "KeyError('model_type')"),
         ({"vision_config__num_hidden_layers": 10**6}, "512 is the most that is supported"),
         ({"text_config__num_hidden_layers": 10**6}, "512 is the most that is supported"),
@@ -311,8 +311,8 @@ def test_how_to_run_attention_is_not_taken_from_a_checkpoint(mine, whole):
         ({"text_config__layer_norm_eps": "1e-5"}, "not a small number above 0"),
         ({"text_config__layer_norm_eps": 1e9}, "not a small number above 0"),
         ({"text_config__layer_norm_eps": float("nan")}, "not a small number above 0"),
-        ({"text_config": [1, 2]}, "no readable config.json"),
-        ({"text_config": 5}, "no readable config.json"),
+        ({"text_config": [1, 2]}, "not a readable config.json"),
+        ({"text_config": 5}, "not a readable config.json"),
     ],
 )  # fmt: skip
 def test_odd_settings_of_a_model_are_refused(mine, values, said):
@@ -324,7 +324,7 @@ def test_odd_settings_of_a_model_are_refused(mine, values, said):
     ("values", "said"),
     [
         ({"do_center_crop": False, "size": {"shortest_edge": 32}}, "32 x 48 pixels of one of"),
-        ({"image_std": [0.2, 0, 0.2]}, "makes values of an image that are no numbers"),
+        ({"image_std": [0.2, 0, 0.2]}, "makes values of an image that are not numbers"),
         ({"image_std": [0.2, 0.2]}, "prepares no image"),
         ({"image_mean": "x"}, "prepares no image"),
         ({"rescale_factor": 0}, "cuts off the image's rims"),
@@ -407,7 +407,7 @@ def test_python_without_docstrings_is_not_blamed_on_the_checkpoint(whole, tmp_pa
 @pytest.mark.parametrize("text", ["", "{", "[1]", DEEP, '{"a": ' + DEEP + "}", "\x00", '"\\ud800"'])
 def test_json_that_is_damaged_is_named(mine, name, text):
     (mine / name).write_text(text)
-    assert f"{name}: no readable " in refusal(mine)
+    assert f"{name}: not a readable " in refusal(mine)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
@@ -422,12 +422,12 @@ def test_what_is_no_file_is_named_and_nothing_waits_for_it(mine, tmp_path, name,
     else:
         path.symlink_to(mine / ("absent" if kind == "dangling" else name))
     assert digest_folder(mine, tmp_path / "digests.json") is None
-    assert refusal(mine).startswith(f"{path}: is no file, or a link to none")
+    assert refusal(mine).startswith(f"{path}: is not a file, or is a dangling link")
 
 
 def test_a_config_that_is_a_pipe_is_named_where_settings_are_read(tmp_path):
     os.mkfifo(tmp_path / "config.json")
-    with pytest.raises(InputError, match=r"config.json: no readable .*it is no file"):
+    with pytest.raises(InputError, match=r"config.json: not a readable .*it is not a file"):
         read_model_config(tmp_path)
 
 
@@ -492,4 +492,4 @@ def test_a_compressed_pickle_that_unpacks_to_much_more_is_refused(mine):
     ):
         for name in stored.namelist():
             packed.writestr(name, stored.read(name))
-    assert "is no file of weights" in refusal(mine)
+    assert "is not a file of weights" in refusal(mine)

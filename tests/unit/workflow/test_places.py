@@ -86,7 +86,7 @@ def test_a_step_back_out_of_a_link_is_followed_as_the_system_does(folders):
         ("./cl\0ip", r"'./cl\x00ip' has a NUL character"),
         ("./" + 300 * "x", "cannot be read (File name too long)"),
         ("./panoptic.zip/clip", "does not exist"),
-        ("./panoptic.zip", "panoptic.zip is no folder"),
+        ("./panoptic.zip", "panoptic.zip is not a folder"),
     ],
 )
 def test_a_path_that_leads_nowhere_is_reported_with_its_key(folders, checkpoint, message):

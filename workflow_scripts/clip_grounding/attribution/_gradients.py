@@ -1,4 +1,4 @@
-"""Gradients of similarities, many pairs at a time: what the attribution methods share.
+"""Gradients of similarities, many pairs at a time, shared by the attribution methods.
 
 A pair is an item (an image, a text) with one of its targets, the other tower's embeddings.
 """
@@ -32,7 +32,7 @@ def count_layers(layers: int | Literal["last", "all"], depth: int) -> int:
 
 
 def pool_gradients(clip: Clip, pooled: Pooled, targets: Tensor, items: Tensor) -> Tensor:
-    """∂s/∂context of the last attention for each pair, (n_pairs, n_heads, head_width).
+    """Compute ∂s/∂context of the last attention per pair, (n_pairs, n_heads, head_width).
 
     The gradient of its attention follows: G[h, j] = ⟨∂s/∂context[h], values[h, j]⟩.
     """
@@ -43,7 +43,7 @@ def pool_gradients(clip: Clip, pooled: Pooled, targets: Tensor, items: Tensor) -
 
 
 def rounds(items: Tensor, n_items: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the pairs in rounds in which every item takes part once at most.
+    """Yield the pairs in rounds, each with every item at most once.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def rounds(items: Tensor, n_items: int) -> Iterator[tuple[Tensor, Tensor]]:
 def target_gradients(
     clip: Clip, embeddings: Tensor, targets: Tensor, items: Tensor, tensors: Sequence[Tensor]
 ) -> Iterator[tuple[Tensor, Tensor, list[Tensor]]]:
-    """Differentiate similarities by inner tensors of a forward pass that all targets share.
+    """Differentiate similarities with respect to inner tensors of one shared forward pass.
 
     Parameters
     ----------

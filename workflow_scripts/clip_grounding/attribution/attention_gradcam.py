@@ -23,7 +23,7 @@ CONTRACT = {
 def attention_gradcam(
     clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor
 ) -> Tensor:
-    """relu(mean_h ḡ_h·A[h, r, ·]); see `clip_grounding.attribution`.
+    """Compute relu(mean_h ḡ_h·A[h, r, ·]); see `clip_grounding.attribution`.
 
     ḡ_h is the mean of G[h, r, ·] over the columns that the row may see. As G[h, r, j] =
     ⟨g_h, v_h[j]⟩, it is ⟨g_h, mean of v_h⟩.

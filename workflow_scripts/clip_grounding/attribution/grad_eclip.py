@@ -55,7 +55,7 @@ def grad_eclip(
     layers: int | Literal["auto", "last", "all"] = "auto",
     heads: Literal["multi", "single"] = "multi",
 ) -> Tensor:
-    """Grad-ECLIP's map; see `clip_grounding.attribution`.
+    """Compute Grad-ECLIP's map; see `clip_grounding.attribution`.
 
     A pooling head's probe is its query. For `layers` and `heads` see the contract.
     """
@@ -93,12 +93,12 @@ def grad_eclip(
 
 
 def _join_heads(split: Tensor) -> Tensor:
-    """(n, n_heads, n_tokens, head_width) to (n, n_tokens, width), out of the graph."""
+    """Reshape (n, n_heads, n_tokens, head_width) to (n, n_tokens, width), out of the graph."""
     return split.detach().transpose(1, 2).flatten(-2)
 
 
 def _key_similarity(projection: nn.Linear, query: Tensor, keys: Tensor, content: Tensor) -> Tensor:
-    """λ (n, n_tokens): cosine of the projected query and keys, min-max over the content."""
+    """Compute λ (n, n_tokens): cosine of projected query and keys, min-max over the content."""
     query = F.linear(query.detach().flatten(1), projection.weight)
     keys = F.linear(_join_heads(keys), projection.weight)
     return scale_to_unit(F.cosine_similarity(query[:, None], keys, dim=-1), content)

@@ -20,7 +20,7 @@ CONTRACT = {
 
 
 def gradcam(clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor) -> Tensor:
-    """relu(Σ_d mean_n(∂s/∂x)_d · x[n, d]); see `clip_grounding.attribution`."""
+    """Compute relu(Σ_d mean_n(∂s/∂x)_d · x[n, d]); see `clip_grounding.attribution`."""
     hidden = tower.run(inputs).requires_grad_()
     embeddings = tower.pool.open(hidden, tower.pooled_rows(inputs)).embeddings()
     content = tower.content(inputs)[..., None]

@@ -44,7 +44,7 @@ def gradient_attention(
     items: Tensor,
     layers: int | Literal["last", "all"] = "last",
 ) -> Tensor:
-    """Pooled row of R, without the identity's share of the pooled token itself.
+    """Compute the pooled row of R, without the identity's share of the pooled token itself.
 
     `layers` are the layers used: the last, all, or the last that many. For the other
     parameters and the result see `clip_grounding.attribution`.
@@ -56,7 +56,7 @@ def gradient_attention(
 
 
 def _last_layer_row(clip: Clip, pooled: Pooled, targets: Tensor, items: Tensor) -> Tensor:
-    """Ā[r, ·] of the last layer in closed form: G[h, r, j] = ⟨g_h, v_h[j]⟩, g = ∂s/∂context."""
+    """Compute Ā[r, ·] of the last layer: G[h, r, j] = ⟨g_h, v_h[j]⟩ with g = ∂s/∂context."""
     gradients = pool_gradients(clip, pooled, targets, items)
     counts = torch.bincount(items, minlength=len(pooled.context)).tolist()
     rows = [
@@ -71,9 +71,9 @@ def _last_layer_row(clip: Clip, pooled: Pooled, targets: Tensor, items: Tensor) 
 def _several_layers_row(
     clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor, used: int
 ) -> Tensor:
-    """Pooled row of (I + Ā_L)…(I + Ā_l), multiplied from the left: r ← r + r·Ā, last to first.
+    """Compute the pooled row of (I + Ā_L)…(I + Ā_l) from the left: r ← r + r·Ā, last to first.
 
-    A pooling head has no identity of its own: its probe is none of the tokens.
+    A pooling head adds no identity, because its probe is not one of the tokens.
     """
     first = tower.n_steps - used
     hidden = tower.run(inputs, first).requires_grad_()

@@ -31,7 +31,7 @@ CONTRACT = {
 def integrated_gradients(
     clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor, steps: int = 64
 ) -> Tensor:
-    """(x − x₀)·∫∂s, summed over channels; see `clip_grounding.attribution`.
+    """Compute (x − x₀)·∫∂s, summed over channels; see `clip_grounding.attribution`.
 
     x is the first block's input. The relevances of an item sum to s(x) − s(x₀), up to the
     error of the rule.

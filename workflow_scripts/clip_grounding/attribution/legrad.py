@@ -1,4 +1,4 @@
-"""LeGrad of Bousselham et al. (2024): every layer's own similarity, differentiated by attention.
+"""LeGrad of Bousselham et al. (2024): each layer's similarity, differentiated by its attention.
 
 The output of each layer is embedded as if it were the last one; the positive gradient of that
 similarity by the layer's attention, averaged over heads and query rows, is summed over layers.
@@ -49,7 +49,7 @@ def legrad(
     items: Tensor,
     layers: int | Literal["all", "last"] = "all",
 ) -> Tensor:
-    """LeGrad's map, min-max scaled over the patches; see `clip_grounding.attribution`.
+    """Compute LeGrad's map, min-max scaled over the patches; see `clip_grounding.attribution`.
 
     A model without CLS embeds a layer's output by its pooling head, whose attention is then the
     one that is differentiated.
@@ -67,7 +67,7 @@ def legrad(
 
 
 def _explain_block(clip, tower, block, hidden, targets, items) -> tuple[Tensor, Tensor]:
-    """E of one block by its own attention (n_pairs, n_tokens), and the block's output."""
+    """Compute E of one block from its attention (n_pairs, n_tokens), and the block's output."""
     (step,), output = tower.open_blocks(hidden.detach().requires_grad_(), (block,))
     embeddings = F.normalize(tower.pool.project(output.mean(1)), dim=-1)
     relevance = targets.new_zeros(len(targets), hidden.shape[1])
@@ -80,7 +80,7 @@ def _explain_block(clip, tower, block, hidden, targets, items) -> tuple[Tensor, 
 
 @torch.no_grad()
 def _explain_by_head(clip, tower, block, hidden, targets, items) -> tuple[Tensor, Tensor]:
-    """E of one block by the head's attention over its output, and that output."""
+    """Compute E of one block from the head's attention over its output, and that output."""
     _, hidden = tower.open_blocks(hidden, (block,))
     pooled = tower.pool.open(hidden, rows=None)
     with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""Dense similarity of MaskCLIP (Zhou et al., ECCV 2022): each patch's value beside the text.
+"""MaskCLIP (Zhou et al., ECCV 2022): similarity of each patch's value with the text.
 
 The last attention is left out: every patch's value goes through the output projection to the
 embedding space, and is compared with the text there.
@@ -24,10 +24,10 @@ CONTRACT = {
 
 @torch.no_grad()
 def maskclip(clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor) -> Tensor:
-    """Cosine of every token's embedded value and the target; see `clip_grounding.attribution`.
+    """Compute each embedded value's cosine with the target; see `clip_grounding.attribution`.
 
-    In a block the value bypasses residual and MLP, as in the paper. A pooling head is applied
-    as if its probe attended to that patch alone.
+    In a block, the value bypasses the residual and the MLP, as in the paper. A pooling head is
+    applied as if its probe attended to that patch alone.
     """
     pooled = clip.open_pool(tower, inputs)
     dense = tower.pool.read_values(pooled.values.transpose(1, 2))

@@ -21,9 +21,9 @@ CONTRACT = {
 
 @torch.no_grad()
 def occlusion(clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor) -> Tensor:
-    """s(all tokens) − s(without the token); see `clip_grounding.attribution`.
+    """Compute s(all tokens) − s(without the token); see `clip_grounding.attribution`.
 
-    Tokens that are no content have 0, and so has the only token of a sequence.
+    Tokens that are not content have relevance 0, as has the only token of a sequence.
     """
     hidden, rows, content = tower.embed(inputs), tower.pooled_rows(inputs), tower.content(inputs)
 

@@ -18,5 +18,5 @@ CONTRACT = {
 def raw_attention(
     clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor
 ) -> Tensor:
-    """Mean over heads of A[r, ·]; see `clip_grounding.attribution`."""
+    """Compute the mean over heads of A[r, ·]; see `clip_grounding.attribution`."""
     return clip.open_pool(tower, inputs).attention.mean(1)[items]

@@ -1,7 +1,7 @@
 """RISE of Petsiuk et al. (BMVC 2018): the similarity under random masks, averaged per place.
 
-A place's relevance is the mean similarity over the masks, weighted by how visible the place is
-in each, less the mean over all masks: positive where seeing it helps. The paper (eq. 6)
+The relevance of a place is the mean similarity over the masks, weighted by how visible it is
+in each, minus the mean over all masks: positive where seeing it helps. The paper (eq. 6)
 divides by the expected visibility instead of the actual one: for a similarity that is far from
 zero, as CLIP's is, that leaves noise in proportion to it.
 """
@@ -54,7 +54,7 @@ CONTRACT = {
 }
 
 _LONGEST = 1024
-"""Tokens; no text tower reads more."""
+"""The largest number of tokens that any text tower reads."""
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def rise(
     keep: float = 0.5,
     seed: int = 0,
 ) -> Tensor:
-    """Σ s·m / Σ m − mean s over the masks m; see `clip_grounding.attribution`.
+    """Compute Σ s·m / Σ m − mean s over the masks m; see `clip_grounding.attribution`.
 
     An image's mask is multiplied into its normalised pixels, so that what is hidden takes the
     mean colour; a patch has the mean of its pixels' visibility. A word that is hidden is taken
@@ -131,7 +131,7 @@ def pixel_masks(masks: int, cells: int, keep: float, seed: int, size: int) -> It
 
 
 def word_masks(masks: int, keep: float, seed: int, n_words: int) -> Iterator[np.ndarray]:
-    """Draw which words are shown: bool (n_words,), the first ones the same for every length.
+    """Draw which words are shown, bool (n_words,); the first are the same for every length.
 
     A text's map does not depend on the longer ones that it is batched with.
     """

@@ -21,7 +21,7 @@ CONTRACT = {
 
 @torch.no_grad()
 def rollout(clip: Clip, tower: Tower, inputs: Tensor, targets: Tensor, items: Tensor) -> Tensor:
-    """Pooled row of the product over all layers; see `clip_grounding.attribution`."""
+    """Compute the pooled row of the product over all layers; see `clip_grounding.attribution`."""
     rows = tower.pooled_rows(inputs)
     hidden, means = tower.embed(inputs), []
     for block in tower.blocks:

@@ -1,1 +1,1 @@
-"""A dataset's published files, its index of phrases, and the regions they are grounded in."""
+"""Read a dataset's published files, index its phrases and rasterise their regions."""

@@ -1,4 +1,4 @@
-"""Images and panoptic segmentations, read straight out of their zips."""
+"""Read images and panoptic segmentations straight out of their zips."""
 
 import os
 import tempfile
@@ -40,7 +40,7 @@ class Images:
             The size that its record says, with which the image is compared.
         """
         member = layout.image_member(self._split, file_name)
-        # The last one says so if none has it.
+        # If none has it, the last one raises the error.
         having = (source for source in self._sources if source.has(member))
         source = next(having, self._sources[-1])
         where = f"{source.name}: member {member}"
@@ -55,12 +55,12 @@ class Images:
 
 
 def open_images(paths: str | Path | list[str] | list[str | Path], split: str) -> Images:
-    """Open the zip of a split's images, the zips of its shards, or the list of a folder's images.
+    """Open a split's images: one zip, the zips of its shards, or the list of a folder's images.
 
     Raises
     ------
     InputError
-        One is not readable. The methods raise it for an image that is missing or damaged.
+        A file is not readable. The methods raise it for an image that is missing or damaged.
     """
     paths = [paths] if isinstance(paths, str | Path) else paths
     # The zips of shards may be links to one file: it is opened once.
@@ -126,7 +126,7 @@ class Panoptic:
         """Open the nested zip, copied in one pass where seeking in it is cheap."""
         if self._pngs is None:
             member = layout.nested_zip(self._split)
-            spool = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (lives as long)
+            spool = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed with the archive)
             self._archive.copy(member, spool)
             self._pngs = Archive(spool, f"{self._archive.name}/{member}")
         return self._pngs
@@ -138,7 +138,7 @@ def open_panoptic(path: str | Path, split: str) -> Panoptic:
     Raises
     ------
     InputError
-        It is no readable zip. The methods raise it for a member that is missing or damaged.
+        It is not a readable zip. The methods raise it for a member that is missing or damaged.
     """
     return Panoptic(Archive(path, str(path)), split)
 

@@ -1,7 +1,7 @@
-"""Images of an extracted folder, read where they are.
+"""Read the images of an extracted folder where they are.
 
 A list names them with their digests: it is what jobs depend on, and no picture that has changed
-since is taken for the one that was listed. A link beside it leads to the folder, so that the list
+since then is taken for the one listed. A link beside it leads to the folder, so that the list
 says nothing of where that is.
 """
 
@@ -100,7 +100,7 @@ class ImageFolder:
             self._root = Path(os.readlink(link))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path}: no readable list of images ({error}): delete it and rerun"
+                f"{path}: not a readable list of images ({error}): delete it and rerun"
             ) from error
         self.name = str(self._root)
 

@@ -1,4 +1,4 @@
-"""The phrase index: every narrative and phrase of a dataset, joined with its panoptic segments.
+"""Index every narrative and phrase of a dataset, joined with its panoptic segments.
 
 Bad input is refused here, with its file and record, before any expensive job reads it.
 """
@@ -186,7 +186,7 @@ def _category(image: _Image, segment: int, where: str, json_name: str) -> _Categ
 
 
 def _number_mask(image: _Image, segment_ids: list[int]) -> int:
-    """Return the number of a set of segments, the next free one where it is new."""
+    """Return the number of a set of segments: the next free one if the set is new."""
     return image.masks.setdefault(frozenset(segment_ids), len(image.masks))
 
 

@@ -10,22 +10,22 @@ _UNNAMABLE = {"Cc", "Cs"}  # control characters, and halves of surrogate pairs
 
 
 def image_member(split: str, file_name: str) -> str:
-    """Name of an image in the zip of the images."""
+    """Return the name of an image in the zip of the images."""
     return f"{split}/{file_name}"
 
 
 def panoptic_json(split: str) -> str:
-    """Name of the annotations in the panoptic archive."""
+    """Return the name of the annotations in the panoptic archive."""
     return f"annotations/panoptic_{split}.json"
 
 
 def nested_zip(split: str) -> str:
-    """Name of the zip of PNGs in the panoptic archive."""
+    """Return the name of the zip of PNGs in the panoptic archive."""
     return f"annotations/panoptic_{split}.zip"
 
 
 def png_member(split: str, file_name: str) -> str:
-    """Name of a PNG in the nested zip."""
+    """Return the name of a PNG in the nested zip."""
     return f"panoptic_{split}/{file_name}"
 
 
@@ -38,12 +38,12 @@ def is_file_name(value) -> bool:
 
 
 def panoptic_members(split: str) -> list[str]:
-    """All that is needed of the panoptic archive."""
+    """Return the names of the members of the panoptic archive that a split needs."""
     return [panoptic_json(split), nested_zip(split)]
 
 
 def image_members(panoptic: str | Path, split: str, span: tuple[int, int]) -> list[str]:
-    """Names of a shard's images in the zip of the images.
+    """Return the names of a shard's images in the zip of the images.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def image_members(panoptic: str | Path, split: str, span: tuple[int, int]) -> li
     for image_id, file_name in files:
         if not is_file_name(file_name):
             raise InputError(
-                f"{name}: image {image_id} has the file_name {file_name!r}, which is no name of a"
-                " file in the split's folder: use the published archive"
+                f"{name}: image {image_id} has the file_name {file_name!r}, which is not the name"
+                " of a file in the split's folder: use the published archive"
             )
     return [image_member(split, file_name) for _, file_name in files[slice(*span)]]

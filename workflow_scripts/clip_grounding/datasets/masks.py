@@ -17,7 +17,7 @@ from clip_grounding.errors import InputError
 from clip_grounding.tables import MASKS, VOID_MASK
 
 _N_IDS = 1 << 24
-"""Segment ids that three bytes of colour can say."""
+"""The number of segment ids that three bytes of colour can encode."""
 
 
 def rasterize_masks(
@@ -127,7 +127,7 @@ def encode_regions(
 
 @cache
 def _number_table() -> np.ndarray:
-    """A number for every segment id there can be, zero between calls."""
+    """Return a cached table with a number for every possible segment id, zero between calls."""
     return np.zeros(_N_IDS, np.uint16)
 
 

@@ -1,19 +1,19 @@
-"""One picture, decoded: of an open format, of 8 bits, opaque, and of the size in its record."""
+"""Decode a picture that has an open format, 8 bits, no transparency and the size in its record."""
 
 import io
 import struct
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from clip_grounding.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-"""What is opened, told by a file's content and not by its name. Pillow knows dozens more, some of
+"""The formats that are opened, recognised by content, not by name. Pillow reads more, some of
 which start other programs."""
 
 MOST_PIXELS = 80_000_000
-"""Of a picture; more is taken for an attack on the memory."""
+"""The largest number of pixels of a picture; more is taken for an attack on the memory."""
 
 _EIGHT_BIT = {"1", "L", "P", "RGB", "CMYK", "YCbCr", "LA", "PA", "RGBA"}
 _OPAQUE = 255
@@ -32,7 +32,7 @@ _TURNS = {
 
 
 class UndecodableError(Exception):
-    """The bytes are of no picture, or of half of one."""
+    """The bytes are not a picture, or only part of one."""
 
 
 def decode_image(data: bytes, where: str) -> Image.Image:
@@ -49,7 +49,7 @@ def decode_image(data: bytes, where: str) -> Image.Image:
     UndecodableError
         It begins as an image does, but is damaged.
     InputError
-        It is of no format in `FORMATS`, has too many pixels, several frames, or more than 8 bits
+        It is not in one of `FORMATS`, has too many pixels, several frames, or more than 8 bits
         per channel.
     """
     try:
@@ -58,8 +58,8 @@ def decode_image(data: bytes, where: str) -> Image.Image:
         image.load()
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{where}: no JPEG, PNG, WebP, TIFF, BMP or GIF, whatever its name says: save it as one"
-            " of them, or use the published archive"
+            f"{where}: not a JPEG, PNG, WebP, TIFF, BMP or GIF, whatever its name says: save it as"
+            " one of them, or use the published archive"
         ) from error
     except Image.DecompressionBombError as error:
         raise _oversized(where) from error
@@ -106,20 +106,20 @@ def _turn_upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(_ORIENTATION)
     except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
-        return image  # EXIF that cannot be read names no orientation
+        return image  # unreadable EXIF says nothing of the orientation
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     return image if turn is None else image.transpose(turn)
 
 
-def _refuse_unusable(image: Image.Image, where: str) -> None:
-    """Refuse what could be read in several ways, or not without loss, before it is decoded."""
+def _refuse_unusable(image: ImageFile.ImageFile, where: str) -> None:
+    """Refuse, before decoding, what could be read in several ways or not without loss."""
     if image.width * image.height > MOST_PIXELS:
         raise _oversized(where)
     # A camera's second frame (MPO) is of the same picture.
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise InputError(
-            f"{where}: holds {image.n_frames} frames: save the one that was annotated as an image"
-            " of its own"
+            f"{where}: holds {getattr(image, 'n_frames', 1)} frames: save the one that was"
+            " annotated as an image of its own"
         )
     depth = ""
     if image.mode in _EIGHT_BIT:
@@ -132,8 +132,8 @@ def _refuse_unusable(image: Image.Image, where: str) -> None:
     )
 
 
-def _is_deep(image: Image.Image) -> bool:
-    """Whether a picture is RGB of 16 bits per channel, of which Pillow would keep the upper 8."""
+def _is_deep(image: ImageFile.ImageFile) -> bool:
+    """Return whether a picture is 16-bit RGB, of which Pillow would keep only the upper 8 bits."""
     if image.format not in ("PNG", "TIFF"):
         return False
     return any(";16" in str(tile.args) for tile in image.tile)

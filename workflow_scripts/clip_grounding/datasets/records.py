@@ -1,4 +1,4 @@
-"""Records of a dataset's JSON files, read strictly: what does not fit is named with its record."""
+"""Read the records of a dataset's JSON files strictly: an error names the record."""
 
 from clip_grounding.datasets.layout import is_file_name
 from clip_grounding.errors import InputError
@@ -57,8 +57,8 @@ def read_file_name(record, where: str) -> str:
     value = read_field(record, "file_name", str, where)
     if not is_file_name(value):
         raise InputError(
-            f"{where}: `file_name` is {_show(value)}, no name of a file in the split's folder: use"
-            " the published archive"
+            f"{where}: `file_name` is {_show(value)}, not the name of a file in the split's folder:"
+            " use the published archive"
         )
     return value
 

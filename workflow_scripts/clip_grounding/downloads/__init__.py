@@ -1,6 +1,6 @@
-"""Downloads that arrive: resumed after any interruption, checked, and whole or not there at all.
+"""Download files: resumed after any interruption, checked, and complete or absent.
 
-`files.download` brings one file, `sources.bring_source` a dataset's file with its bookkeeping;
-`remote` talks to servers, `answers` says what they meant, `members` reads single members out of a
+`files.download` fetches one file, `sources.bring_source` a dataset's file with its bookkeeping;
+`remote` talks to servers, `answers` interprets responses, `members` reads single members out of a
 server's zip.
 """

@@ -1,4 +1,4 @@
-"""Read a server's answer to a download: the file, a part of it, or a kind of failure."""
+"""Interpret a server's response to a download: the file, a part of it, or a kind of failure."""
 
 import re
 from http import HTTPStatus
@@ -17,7 +17,7 @@ class DownloadError(Exception):
 
 
 class RangeRefusedError(DownloadError):
-    """The server sends the whole file where a part was asked for."""
+    """The server sends the whole file where only a part was asked for."""
 
 
 class PassingError(DownloadError):
@@ -29,7 +29,7 @@ class PassingError(DownloadError):
 
 
 class ChangedError(PassingError):
-    """The server has another file than the one that the bytes here are from."""
+    """The server's file differs from the one that the bytes here are from."""
 
 
 def refuse_problems(response: requests.Response, start: int) -> None:
@@ -39,7 +39,7 @@ def refuse_problems(response: requests.Response, start: int) -> None:
         raise ChangedError(f"the server's file ends before byte {start:,}")
     if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         after = response.headers.get("Retry-After", "")
-        wait = float(after) if re.fullmatch(r"[0-9]{1,9}", after) else 0.0  # else a date
+        wait = float(after) if re.fullmatch(r"[0-9]{1,9}", after) else 0.0  # otherwise a date
         raise PassingError(f"the server answered {_status(response)}", wait)
     if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         raise DownloadError(f"the server answered {_status(response)}")
@@ -56,7 +56,7 @@ def validator_of(response: requests.Response) -> str | None:
 
 
 def announced_size(response: requests.Response, ranged: bool) -> int | None:
-    """The whole file's bytes, as the server announces them."""
+    """Return the size of the whole file in bytes, as the server announces it."""
     if ranged:
         total = re.search(r"/([0-9]{1,18})$", response.headers.get("Content-Range", ""))
         return int(total[1]) if total else None
@@ -65,7 +65,7 @@ def announced_size(response: requests.Response, ranged: bool) -> int | None:
 
 
 def announced_start(response: requests.Response) -> int | None:
-    """Return the first byte of the part that the server announces; None if it makes no sense."""
+    """Return the first byte of the part that the server announces; None if invalid."""
     part = re.fullmatch(
         r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)",
         response.headers.get("Content-Range", "").strip(),
@@ -78,7 +78,7 @@ def announced_start(response: requests.Response) -> int | None:
 
 
 def is_web_page(head: bytes) -> bool:
-    """Whether the first bytes are those of a web page rather than of the file."""
+    """Return whether the first bytes are those of a web page rather than of the file."""
     return head[:512].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
@@ -87,7 +87,7 @@ def _status(response: requests.Response) -> str:
 
 
 def describe_cause(error: Exception) -> str:
-    """Return the innermost cause of an error of the network in its own words, made harmless."""
+    """Return the innermost message of a network error, fit for a terminal."""
     while inner := error.__cause__ or error.__context__ or getattr(error, "reason", None):
         if not isinstance(inner, Exception):
             break

@@ -1,7 +1,7 @@
-"""``SHA256SUMS``: the checksum and origin of every file that was downloaded or put in place.
+"""Keep ``SHA256SUMS``: the checksum and origin of every file downloaded or put in place.
 
 The format is that of ``sha256sum --check``; a comment above each line says where the file came
-from. It is what later downloads of a file without a published checksum are compared with.
+from. Later downloads of a file without a published checksum are compared with it.
 """
 
 import datetime
@@ -15,7 +15,7 @@ from clip_grounding.errors import InputError
 from clip_grounding.files import replacing
 
 BY_HAND = "put in place by hand"
-"""The prefix of the origin of a file that we did not download."""
+"""Prefix of the origin of a file that the workflow did not download."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Record:
 
 
 def read_checksums(path: Path) -> dict[str, Record]:
-    """Read ``SHA256SUMS``; returns the records by file name, none where there is no such file."""
+    """Read ``SHA256SUMS``; return the records by file name, none where there is no such file."""
     records, origin, day = {}, "", ""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -48,13 +48,14 @@ def read_checksums(path: Path) -> dict[str, Record]:
             records[entry[2]] = Record(entry[1], origin, day)
         elif line.strip() and not line.startswith("#"):
             raise InputError(
-                f"{path}: line {number} is no checksum with a file name: correct or delete the line"
+                f"{path}: line {number} is not a checksum with a file name: correct or delete"
+                " the line"
             )
     return records
 
 
 def record_checksum(path: Path, name: str, sha256: str, origin: str) -> None:
-    """Note a file's checksum and origin in ``SHA256SUMS``, in place of an earlier note."""
+    """Record a file's checksum and origin in ``SHA256SUMS``, replacing an earlier record."""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     _change(path, name, Record(sha256, origin, today))
 

@@ -1,12 +1,12 @@
-"""One answer of a server: redirects, deadlines and the body as it arrives.
+"""Read one response of a server: redirects, deadlines and the body as it arrives.
 
-Nothing that a server sends is trusted to end: neither its head, nor a circle of redirects, nor
-the body of one. Credentials are those of netrc, for each host its own.
+Nothing that a server sends is trusted to end: neither the headers, nor a chain of redirects, nor
+a body. Credentials come from netrc, separately for each host.
 """
 
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from urllib.parse import urljoin
@@ -18,18 +18,18 @@ from clip_grounding.downloads.answers import DownloadError, PassingError, descri
 from clip_grounding.downloads.urls import describe_url, is_remote
 
 LOWEST_RATE = 1000
-"""Bytes a second, below which a server is given up for the next one."""
+"""Bytes per second below which a server is given up for the next one."""
 
 CHUNK = 1 << 16
-"""Bytes that are read at most at a time."""
+"""The largest number of bytes read at a time."""
 
 _MOST_REDIRECTS = 10
 
 
 class _Session(requests.Session):
-    """A session that follows no redirect by itself: it would read the redirect's whole body."""
+    """A session that follows no redirect by itself, which would read the redirect's whole body."""
 
-    def resolve_redirects(self, *_, **__) -> Iterator[requests.Response]:
+    def resolve_redirects(self, *_, **__) -> Generator[requests.Response, None, None]:
         yield from ()
 
 
@@ -44,14 +44,14 @@ def open_session() -> requests.Session:
 def ask(
     session: requests.Session, url: str, headers: dict[str, str], timeout: float
 ) -> Iterator[requests.Response]:
-    """Yield the head of a server's answer, after redirects; the body is still to come.
+    """Yield the response to a request, after redirects and before its body is read.
 
     Raises
     ------
     PassingError
-        There is no answer, or the connection broke.
+        There is no response, or the connection broke.
     DownloadError
-        There is none to be had: a malformed URL, a redirect that is not followed.
+        No attempt can succeed: the URL is malformed, or a redirect is not followed.
     """
     try:
         response = _within(2 * timeout, lambda: _follow(session, url, headers, timeout))
@@ -69,7 +69,7 @@ def read_body(response: requests.Response, timeout: float) -> Iterator[bytes]:
     Raises
     ------
     PassingError
-        The connection ended too soon, or nothing arrived for `timeout` seconds.
+        The connection ended too early, or nothing arrived for `timeout` seconds.
     DownloadError
         The server is slower than `LOWEST_RATE`.
     """
@@ -114,9 +114,9 @@ def _follow(
 
 
 def _within(seconds: float, function: Callable[[], requests.Response]) -> requests.Response:
-    """Call a function that may take as long as a server likes, and wait so long at most.
+    """Call a function that a server may delay, and wait at most `seconds` for it.
 
-    A timeout of the socket does not do: it begins anew with every byte of the head.
+    A socket timeout does not suffice: it starts anew with every byte of the headers.
     """
     results: queue.SimpleQueue = queue.SimpleQueue()
 

@@ -1,7 +1,7 @@
-"""One file from the first of several places that has it: complete and as expected, or not there.
+"""Fetch one file from the first of several places that has it: complete and checked, or absent.
 
-A download grows under the name with ``.part`` behind it, which the last step takes away; a later
-try goes on where it ended.
+A download grows under its name plus ``.part``, which the last step removes; a later
+attempt resumes where it ended.
 """
 
 import os
@@ -68,13 +68,13 @@ def download(
 
 
 def describe_failure(problems: dict[str, DownloadError], remedy: str) -> InputError:
-    """Return the error that says of every place what was wrong with it, and what to do."""
+    """Return the error that lists what was wrong with every place, and the remedy."""
     places = "\n  ".join(f"{place}: {problem}" for place, problem in problems.items())
     return InputError(f"{places}: {remedy}" if len(problems) == 1 else f"{places}\n{remedy}")
 
 
 def local_path(url: str) -> Path | None:
-    """Return the absolute path of a file of this machine, None for a server's."""
+    """Return the absolute path of a file on this machine, None for a server's."""
     if is_remote(url):
         return None
     if url.startswith("file://"):
@@ -83,7 +83,7 @@ def local_path(url: str) -> Path | None:
 
 
 def link(source: Path, path: Path, relative: bool = False) -> None:
-    """Make `path` a link to `source`; a relative one stays right when both are moved."""
+    """Make `path` a link to `source`; a relative link stays valid when both are moved."""
     target = os.path.relpath(source, path.parent.absolute()) if relative else source
     with replacing(path) as temporary:
         temporary.symlink_to(target)
@@ -92,15 +92,15 @@ def link(source: Path, path: Path, relative: bool = False) -> None:
 def fetch_whole(
     url: str, path: Path, size: int | None, sha256: str | None, suffix: str | None = None
 ) -> str:
-    """Download a server's whole file to `path`; returns its sha256.
+    """Download a server's whole file to `path`; return its sha256.
 
-    Without `sha256` the content is checked as far as its format allows: every member of a zip,
+    Without `sha256`, the content is checked as far as its format allows: every member of a zip,
     all of a JSON. `suffix` says which format it has, by default the one of `path`.
 
     Raises
     ------
     DownloadError
-        The server does not give the file that is expected; what is right so far is kept.
+        The server does not send the expected file; valid bytes so far are kept.
     """
     part = path.with_name(f"{path.name}.part")
     with RemoteFile(url, part, size, checked=sha256 is not None) as remote:
@@ -110,14 +110,14 @@ def fetch_whole(
                 remote.fetch_all()
                 try:
                     digest = remote.digest()
-                    _check(digest, remote.size, size, sha256)
+                    _check(digest, remote.here, size, sha256)
                     if sha256 is None:
                         check_content(part, path.suffix if suffix is None else suffix)
                 except DownloadError:
                     remote.forget()
                     if not resumed:
                         remote.delete()
-                        raise  # all of it came from this server just now
+                        raise  # all of it has just come from this server
                 else:
                     break
             remote.keep_as(path)
@@ -127,7 +127,7 @@ def fetch_whole(
 
 
 def check_file(path: Path, size: int | None = None, sha256: str | None = None) -> str | None:
-    """Compare a file of this machine with what is expected; returns its sha256 if that counts.
+    """Compare a local file with what is expected; return its sha256 if one is expected.
 
     Raises
     ------
@@ -157,12 +157,12 @@ def _check(digest: str | None, actual: int, size: int | None, sha256: str | None
 
 
 def check_content(path: Path, suffix: str) -> None:
-    """Read a zip or JSON from end to end, where no checksum tells whether it is whole.
+    """Read a zip or JSON from end to end, where no checksum tells whether it is complete.
 
     Raises
     ------
     DownloadError
-        It is damaged, or no such file. Files of other formats are not looked at.
+        It is damaged, or not of its format. Files of other formats are not examined.
     """
     try:
         if suffix == ".zip":
@@ -171,8 +171,8 @@ def check_content(path: Path, suffix: str) -> None:
         if suffix == ".json":
             read_json(path.read_bytes(), keep=False)
     except ArchiveError as error:
-        raise DownloadError(f"no complete zip ({printable(error.problem)})") from error
+        raise DownloadError(f"not a complete zip ({printable(error.problem)})") from error
     except ValueError as error:
-        raise DownloadError(f"no complete JSON{printable(str(error))}") from error
+        raise DownloadError(f"not a complete JSON{printable(str(error))}") from error
     except OSError as error:
         raise DownloadError(f"not readable ({error.strerror})") from error

@@ -1,4 +1,4 @@
-"""Some members of a zip that is on a server, without the rest of it.
+"""Fetch some members of a zip on a server, without the rest of it.
 
 The zip's directory, then the members, are read by Range into a `RemoteFile`; what zipfile reads
 from it afterwards is here, with its CRC-32 checked.
@@ -15,7 +15,7 @@ from clip_grounding.downloads.urls import printable
 from clip_grounding.downloads.zips import Archive, ArchiveError, DamagedError
 from clip_grounding.files import replacing
 
-_BLOCK = 1 << 16  # what is asked for at least, and the gap that is not worth a second request
+_BLOCK = 1 << 16  # smallest request, and the largest gap that is not worth a second one
 
 
 def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
@@ -33,11 +33,11 @@ def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
     Raises
     ------
     RangeRefusedError
-        The server sends no parts of files.
+        The server does not send parts of files.
     DownloadError
-        The server cannot be reached, or its zip is damaged or not one to trust.
+        The server cannot be reached, or its zip is damaged or unsafe.
     InputError
-        The zip has no such member, or one that is not to be read.
+        The zip lacks a member, or holds one that must not be read.
     """
     try:
         with _open(remote) as archive:
@@ -47,18 +47,19 @@ def fetch_members(remote: RemoteFile, members: list[str], path: Path) -> None:
                 try:
                     return _copy(archive, members, path)
                 except DamagedError as error:
-                    remote.forget(*spans[error.member])
+                    if error.member is not None:
+                        remote.forget(*spans[error.member])
                     if not again:
                         raise
     except DamagedError as error:
         raise DownloadError(printable(error.problem)) from error
     except ArchiveError:
-        remote.forget()  # so that another try asks whether the server has another file now
+        remote.forget()  # so that the next attempt asks whether the server's file has changed
         raise
 
 
 def _open(remote: RemoteFile) -> Archive:
-    """Open the zip by its directory, fetched once more if what is here of it makes no sense."""
+    """Open the zip by its directory, fetched again if the part that is here is invalid."""
     resumed = remote.here > 0
     try:
         return Archive(_Reader(remote), remote.shown)
@@ -84,14 +85,15 @@ def _copy(archive: Archive, members: list[str], path: Path) -> None:
 
 
 class _Reader(io.RawIOBase):
-    """A `RemoteFile` as a file to read, which fetches what is asked for."""
+    """A `RemoteFile` as a readable file that fetches what is read."""
 
     def __init__(self, remote: RemoteFile):
         self._remote, self._position = remote, 0
         if remote.size is None:
-            remote.fetch_spans([(0, 1)])  # the answer tells the size
+            remote.fetch_spans([(0, 1)])  # the response tells the size
         if remote.size is None:
             raise DownloadError("the server does not tell the size of the file")
+        self._size: int = remote.size
 
     def readable(self) -> bool:
         return True
@@ -103,15 +105,15 @@ class _Reader(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._remote.size}
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}
         self._position = max(0, base[whence] + offset)
         return self._position
 
     def readinto(self, buffer) -> int:
-        start = min(self._position, self._remote.size)
-        stop = min(start + len(buffer), self._remote.size)
+        start = min(self._position, self._size)
+        stop = min(start + len(buffer), self._size)
         first = start // _BLOCK * _BLOCK
-        last = min(-(-stop // _BLOCK) * _BLOCK, self._remote.size)
+        last = min(-(-stop // _BLOCK) * _BLOCK, self._size)
         self._remote.fetch_spans([(first, last)] if start < stop else [])
         data = self._remote.read(start, stop)
         buffer[: len(data)] = data

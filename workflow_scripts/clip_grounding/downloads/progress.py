@@ -1,4 +1,4 @@
-"""The progress of a download: a bar on the terminal, if any, and sparse lines in the log."""
+"""Show the progress of a download: a bar on the terminal, if any, and sparse log lines."""
 
 import time
 
@@ -7,7 +7,7 @@ from tqdm import tqdm
 from clip_grounding.logs import terminal
 
 LINE_EVERY = 30
-"""Seconds between two lines in the log."""
+"""Seconds between two log lines."""
 
 
 class Progress:
@@ -18,11 +18,11 @@ class Progress:
     Parameters
     ----------
     name : str
-        What is downloaded.
+        Name of the download.
     total : int or None
-        Bytes of it; None where the server has not said.
+        Its size in bytes; None where the server has not announced it.
     here : int
-        Bytes that an earlier try has left.
+        Bytes kept from an earlier attempt.
     """
 
     def __init__(self, name: str, total: int | None, here: int):

@@ -1,6 +1,6 @@
-"""A server's file of which parts are here: a sparse file, and a note of the spans that it has.
+"""Fetch parts of a server's file into a sparse file, with a note of the spans that are here.
 
-Bytes are fetched once. Whatever interrupts a download, the next one asks for the rest by Range;
+Bytes are fetched once. After any interruption, the next download asks for the rest by Range;
 If-Range and the announced size tell whether the server still has the same file.
 """
 
@@ -37,18 +37,18 @@ TIMEOUT = 60
 """Seconds without a byte after which a connection counts as dead."""
 
 PAUSES = (1, 2, 4, 8, 16)
-"""Seconds to wait before each further try, after which a server counts as gone."""
+"""Seconds to wait before each further attempt; after the last, a server counts as gone."""
 
 MOST_UNANNOUNCED = 2 << 30
-"""Bytes of a file whose size neither the config nor the server has told."""
+"""Largest size in bytes of a file whose size neither the config nor the server tells."""
 
 _LONGEST_PAUSE = 120
-_SAVE_EVERY = 1.0  # seconds: what a kill can cost
+_SAVE_EVERY = 1.0  # seconds of download that a kill can cost
 _END = 1 << 62  # beyond any file
 
 
 class RemoteFile:
-    """A file on a server with the parts of it that have been fetched.
+    """A file on a server, and the parts of it that have been fetched.
 
     Parameters
     ----------
@@ -57,19 +57,19 @@ class RemoteFile:
     path : Path
         The sparse file of the parts that are here. ``{path}.json`` lists them.
     size : int, optional
-        The bytes that the file should have.
+        Expected size in bytes.
     checked : bool
-        Whether the content is checked in the end, so that bytes of a mirror, or of a server that
-        identifies no version, may be continued.
+        Whether the content is checked at the end, so that bytes from a mirror, or from a server
+        that identifies no version, may be continued.
     secure : bool
-        Whether only bytes that all came over https may be continued.
+        Whether bytes may be continued only if all of them came over https.
 
     Attributes
     ----------
     size : int or None
-        The file's bytes, once known.
+        The file's size in bytes, once known.
     shown : str
-        The URL as it may be written: without credentials.
+        The URL for messages, without credentials.
     """
 
     def __init__(
@@ -104,12 +104,12 @@ class RemoteFile:
         return count_bytes(self._spans)
 
     def fetch_all(self) -> None:
-        """Fetch what is missing of the file, in order.
+        """Fetch the missing parts of the file, in order.
 
         Raises
         ------
         DownloadError
-            The server cannot be reached, or does not have the file. What has arrived stays.
+            The server cannot be reached, or does not have the file. What has arrived is kept.
         """
         with self._progress(self.size) as progress:
             while gap := self._first_gap():
@@ -118,12 +118,12 @@ class RemoteFile:
             raise DownloadError("empty")
 
     def fetch_spans(self, spans: list[Span]) -> None:
-        """Fetch what is missing of parts of the file, and no more.
+        """Fetch the missing bytes of some parts of the file, and no others.
 
         Raises
         ------
         RangeRefusedError
-            The server sends the whole file alone.
+            The server sends only the whole file.
         DownloadError
             As for `fetch_all`.
         """
@@ -151,7 +151,7 @@ class RemoteFile:
         return self._sha256.hexdigest()
 
     def forget(self, start: int = 0, stop: int | None = None) -> None:
-        """Drop bytes that turned out to be wrong."""
+        """Discard bytes that turned out to be wrong."""
         self._spans = remove_span(self._spans, start, _END if stop is None else stop)
         self._sha256, self._hashed = hashlib.sha256(), 0
         self._save()
@@ -168,12 +168,12 @@ class RemoteFile:
         self._notes.unlink(missing_ok=True)
 
     def _first_gap(self) -> Span | None:
-        """The next part to ask for; of a file of unknown size, all after what is here."""
+        """Return the next part to ask for; for a file of unknown size, all that follows."""
         gaps = find_gaps(self._spans, 0, _END if self.size is None else self.size)
         return gaps[0] if gaps else None
 
     def _fetch_gap(self, gap: Span, progress: Progress, parts: bool = False) -> None:
-        """Fetch from the start of a gap on, trying again while that may help."""
+        """Fetch from the start of a gap onwards, trying again while that may help."""
         tries, most = 0, self.here
         while True:
             try:
@@ -191,8 +191,8 @@ class RemoteFile:
             except PassingError as error:
                 problem, wait = str(error), error.wait
                 if self._validator is None and not self._checked:
-                    self._start_over()  # the rest could be another version's, and none would notice
-            # Progress earns new tries, but a few bytes do not, nor the same after a fresh start.
+                    self._start_over()  # the rest could be another version's, unnoticed
+            # Progress earns new attempts; a few bytes, or the same ones after a restart, do not.
             if self.here >= most + CHUNK:
                 tries, most = 0, self.here
             else:
@@ -207,11 +207,14 @@ class RemoteFile:
                 if not rest:
                     return None
                 gap = rest[0]
-            elif (gap := self._first_gap()) is None:
-                return None
+            else:
+                following = self._first_gap()
+                if following is None:
+                    return None
+                gap = following
 
     def _request(self, start: int, stop: int, progress: Progress, parts: bool) -> None:
-        """Ask for [start, stop) once and keep what arrives."""
+        """Request [start, stop) once and keep what arrives."""
         headers = {}
         open_end = stop >= _END or stop == self.size
         if parts or start > 0 or not open_end:
@@ -246,7 +249,7 @@ class RemoteFile:
         start: int,
         asked: bool,
     ) -> None:
-        """Check that the answer is the part that was asked for, and of the same file."""
+        """Check that the response is the requested part, and of the same file."""
         validator = validator_of(response)
         other = None not in (validator, self._validator) and validator != self._validator
         if self._spans and other:
@@ -274,7 +277,7 @@ class RemoteFile:
     def _receive(
         self, response: requests.Response, start: int, stop: int | None, progress: Progress
     ) -> int:
-        """Write the body at `start`, noting from time to time how far it is; gives its end."""
+        """Write the body at `start`, noting its progress from time to time; return its end."""
         position = start
         most = MOST_UNANNOUNCED if self.size is None else self.size
         with self.path.open("r+b" if self._spans else "w+b", buffering=0) as file:
@@ -308,7 +311,7 @@ class RemoteFile:
         return f"the connection ended after {position:,}{whole} bytes"
 
     def _start_over(self) -> None:
-        """Forget another file's bytes, and what was announced of it."""
+        """Forget another file's bytes, and what the server announced about it."""
         self._spans, self._validator, self.size = [], None, self._expected
         self._over_https = self._is_https()
         self._sha256, self._hashed = hashlib.sha256(), 0
@@ -321,7 +324,7 @@ class RemoteFile:
         return Progress(plain_name(self.url), total, self.here)
 
     def _load(self) -> None:
-        """Resume from what an earlier download has left, if it is of the same file."""
+        """Resume from what an earlier download left, if it is of the same file."""
         if not (self.path.exists() and self._notes.exists()):
             return
         try:
@@ -329,8 +332,8 @@ class RemoteFile:
             spans = [(int(start), int(stop)) for start, stop in notes["spans"]]
             size, validator, url = notes["size"], notes["validator"], notes["url"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            return  # of a version that noted otherwise
-        spans = remove_span(spans, self.path.stat().st_size, _END)  # what was cut off is not here
+            return  # written by another version of the workflow
+        spans = remove_span(spans, self.path.stat().st_size, _END)  # the file was truncated
         same_file = url == self.shown and validator is not None
         if None not in (size, self._expected) and size != self._expected:
             return
@@ -343,7 +346,7 @@ class RemoteFile:
             self._validator = validator if url == self.shown else None
 
     def _save(self, descriptor: int | None = None) -> None:
-        """Note what is here, once the bytes of the open file are on the disk, not before."""
+        """Note what is here, but only once the bytes of the open file are on the disk."""
         if not self._spans:
             self.delete()
             return

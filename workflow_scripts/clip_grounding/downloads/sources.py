@@ -1,7 +1,7 @@
-"""A dataset's file: put in place by hand, linked, read out of a server's zip, or downloaded.
+"""Provide a dataset's file: placed by hand, linked, downloaded, or read from a server's zip.
 
-Beside the file, ``downloads/`` holds what came whole, under a name of its own for every URL, and
-``SHA256SUMS`` what it was.
+Beside the file, ``downloads/`` holds what was downloaded whole, under a name that is unique to its
+URL, and ``SHA256SUMS`` holds the checksums.
 """
 
 from collections.abc import Iterator
@@ -51,15 +51,15 @@ def bring_source(
     path : str or Path
         The file to make; it appears only when it is complete and as expected.
     folder : str or Path
-        The dataset's folder. Jobs that bring parts of the same published file take turns.
+        The dataset's folder. Jobs that fetch parts of the same published file take turns.
     size : int, optional
         The published file's size in bytes.
     sha256 : str, optional
-        Its SHA-256. Without one, the checksum that ``SHA256SUMS`` has of it counts.
+        Its SHA-256; by default the checksum that ``SHA256SUMS`` has of it, if any.
     members : list of str, optional
-        All that is needed of it, if it is a zip. From a server that allows it, no more than these
-        are fetched, and `path` is a zip of these; but over plain http with a `sha256`, which the
-        whole file alone can be checked by.
+        The members needed, if it is a zip. From a server that allows it, only these are fetched,
+        and `path` is a zip of these; but not over plain http with a `sha256`, which can be checked
+        only against the whole file.
 
     Raises
     ------
@@ -101,10 +101,10 @@ def _bring(store: "_Store", urls: list[str], path: Path, members: list[str] | No
 
 
 class _Store:
-    """A dataset's folder of downloads, as far as it concerns one published file.
+    """The part of a dataset's folder of downloads that concerns one published file.
 
     A download is kept under the name of its first URL, which no other URL has. A file put in place
-    by hand may have the published name alone, if the URL has no query that would be part of it.
+    by hand may have just the published name, unless the URL has a query.
     """
 
     def __init__(
@@ -128,18 +128,18 @@ class _Store:
 
     @cached_property
     def file(self) -> Path:
-        """Where a download is kept: where it was begun, if the mirrors' order has changed."""
+        """Where a download is kept: where it began, even if mirrors were reordered."""
         files = [self._folder / stored_name(url) for url in self.published]
         begun = [file for file in files if file.with_name(f"{file.name}.part").exists()]
         return [*begun, *files][0]
 
     def find(self) -> Path | None:
-        """Return the file that is here already, by hand or from an earlier download, if any.
+        """Return the file that is already here, by hand or from an earlier download, if any.
 
         Raises
         ------
         InputError
-            A file that we did not download is not the one that is expected.
+            A file that the workflow did not download is not the expected one.
         """
         own = [self._folder / stored_name(url) for url in self.published]
         plain = [self._folder / plain_name(url) for url in self.published if "?" not in url]
@@ -149,13 +149,13 @@ class _Store:
         return None
 
     def check(self, source: Path) -> None:
-        """Compare a file of this machine with what is known of the published one."""
+        """Compare a local file with what is known of the published one."""
         check_file(source, self._size, self._sha256)
         if self._sha256 is None:
             check_content(source, self._suffix)
 
     def fetch_members(self, url: str, members: list[str], path: Path) -> bool:
-        """Make `path` a zip of some members; return whether the server can be asked so."""
+        """Make `path` a zip of some members; return whether the server allows it."""
         if self._sha256 is not None and not url.lower().startswith("https://"):
             print(
                 f"{describe_url(url)}: plain http, and the sha256 in the config is one of the whole"
@@ -164,7 +164,7 @@ class _Store:
             )
             return False
         part = self.file.with_name(f"{self.file.name}.part")
-        secure = self._sha256 is not None  # no bytes of a plain mirror that only it would tell
+        secure = self._sha256 is not None  # else bytes from a plain-http mirror go unchecked
         with RemoteFile(url, part, self._size, checked=True, secure=secure) as remote:
             try:
                 fetch_members(remote, members, path)
@@ -183,7 +183,7 @@ class _Store:
         return True
 
     def fetch_whole(self, url: str) -> None:
-        """Download the whole file into the store, and note its checksum."""
+        """Download the whole file into the store, and record its checksum."""
         expected = self._sha256
         if expected is None and self._record is not None:
             expected = self._record.sha256
@@ -191,7 +191,7 @@ class _Store:
         record_checksum(self.checksums, f"downloads/{self.file.name}", digest, describe_url(url))
 
     def describe_remedy(self) -> str:
-        """Return what to do when no place has the file."""
+        """Return the remedy for when no place has the file."""
         plain = self._folder / plain_name(self.published[0])
         by_hand = self.file if "?" in self.published[0] or plain.exists() else plain
         remedy = f"run again to go on where it ended, or fetch it by hand as {_show(by_hand)}"
@@ -211,17 +211,17 @@ class _Store:
         return next((record for record in known if record and self._is_of_ours(record)), None)
 
     def _is_of_ours(self, record: Record) -> bool:
-        """Return whether a record is of one of our URLs, not of another with the same last part."""
+        """Return whether a record is of one of these URLs, not another with the same ending."""
         claims = [BY_HAND, *(f"{BY_HAND} for {origin}" for origin in self._origins)]
         return record.origin in (claims if record.is_by_hand else self._origins)
 
     def _is_ours_to_use(self, file: Path) -> bool:
-        """Leave a file alone that is another URL's; remove a download of a place that is gone."""
+        """Return whether a file may be used; remove a download from a place no longer in use."""
         record = read_checksums(self.checksums).get(f"downloads/{file.name}")
         if record is None or self._is_of_ours(record):
             return True
         if file.name not in map(stored_name, self.published):
-            return False  # the published name alone: of another URL that ends the same
+            return False  # just the published name: of another URL with the same ending
         if record.is_by_hand or self._sha256 is not None:
             return True
         if record.sha256 == self._digest(file):
@@ -230,7 +230,7 @@ class _Store:
         return True
 
     def _is_right(self, file: Path) -> bool:
-        """Return whether a file is the expected one; one that we downloaded is removed if not."""
+        """Return whether a file is the expected one; if not, a download of ours is removed."""
         name = f"downloads/{file.name}"
         record = read_checksums(self.checksums).get(name)
         known = record or self._record
@@ -244,12 +244,11 @@ class _Store:
             if self._sha256 is None:
                 check_content(file, self._suffix)
         except DownloadError as problem:
-            as_recorded = record is not None and record.sha256 == digest
-            if as_recorded:
+            if record is not None and record.sha256 == digest:
                 forget_checksum(self.checksums, name)
-            if as_recorded and not record.is_by_hand:
-                file.unlink()  # damaged, or the config names another file now
-                return False
+                if not record.is_by_hand:
+                    file.unlink()  # damaged, or the config names another file now
+                    return False
             hint = "" if self._sha256 or not known else "; if it is right, give its sha256"
             raise InputError(
                 f"{_show(file)}: {problem}: delete it to have it downloaded, or put the right file"

@@ -1,4 +1,4 @@
-"""The bytes of a file that have arrived, as sorted, separate spans [start, stop)."""
+"""Manage the bytes of a file that have arrived, as sorted, disjoint spans [start, stop)."""
 
 Span = tuple[int, int]
 
@@ -36,7 +36,7 @@ def find_gaps(spans: list[Span], start: int, stop: int) -> list[Span]:
 
 
 def count_bytes(spans: list[Span]) -> int:
-    """Number of bytes in `spans`."""
+    """Return the number of bytes in `spans`."""
     return sum(b - a for a, b in spans)
 
 

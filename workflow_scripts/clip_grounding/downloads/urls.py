@@ -1,6 +1,6 @@
-"""URLs: what may be written of one, which hold a secret, and the names of stored files.
+"""Show URLs safely, find the ones that hold a secret, and name stored files.
 
-Credentials belong into netrc, which the HTTP client reads by itself: a URL of the config ends up in
+Credentials belong in netrc, which the HTTP client reads by itself: a URL of the config ends up in
 Snakemake's records, in logs and in messages.
 """
 
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 NETRC = "put the login into ~/.netrc (or a file named by the environment variable NETRC)"
-"""The remedy: where credentials are read from instead."""
+"""The remedy: the place that credentials are read from instead."""
 
 _SECRET = re.compile(
     r"""(.*[-_.])?(key|sig|auth|pass|pwd|pw|sas|jwt|credentials?)
@@ -31,10 +31,11 @@ def is_remote(url: str) -> bool:
 def why_secret(url: str) -> str | None:
     """Return what in a URL looks like a secret and what to do instead; None if nothing does.
 
-    Neither a value of the query nor a login is in the answer.
+    The result holds neither a value of the query nor a login.
     """
     rest = url.partition("://")[2]
-    authority, _, query = re.match(r"([^/?#]*)([^?]*)(.*)", rest, re.DOTALL).groups()
+    authority, tail = _cut(rest, "/?#")
+    query = _cut(tail, "?")[1]
     if "@" in authority:
         return f"the URL holds a login (user:password@): {NETRC}"
     names = [name for name, _ in parse_qsl(query[1:].replace(";", "&"), keep_blank_values=True)]
@@ -47,12 +48,19 @@ def why_secret(url: str) -> str | None:
     return None
 
 
+def _cut(text: str, marks: str) -> tuple[str, str]:
+    """Cut a text in two before the first of some characters."""
+    place = min((text.find(mark) for mark in marks if mark in text), default=len(text))
+    return text[:place], text[place:]
+
+
 def describe_url(url: str) -> str:
-    """Return what may be written of a URL: no login, and of the query a digest alone."""
+    """Return a URL fit for messages: without a login, and with a digest in place of the query."""
     if not is_remote(url):
         return printable(url, len(url) * 10)
     scheme, _, rest = url.partition("://")
-    authority, path, tail = re.match(r"([^/?#]*)([^?#]*)(.*)", rest, re.DOTALL).groups()
+    authority, following = _cut(rest, "/?#")
+    path, tail = _cut(following, "?#")
     query = f"?…{_digest(tail)}" if tail.startswith("?") else ""
     shown = f"{scheme}://{authority.rpartition('@')[2]}{path}{query}"
     return printable(shown, len(shown) * 10)
@@ -65,13 +73,13 @@ def hide_secrets(text: str) -> str:
 
 
 def printable(text: str, longest: int = 500) -> str:
-    """Return foreign text fit for a terminal: one line, control characters escaped."""
+    """Return untrusted text fit for a terminal: one line, control characters escaped."""
     safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return safe if len(safe) <= longest else f"{safe[: longest - 1]}…"
 
 
 def plain_name(url: str) -> str:
-    """Return the last part of a URL as a file name: the published name, but of safe characters."""
+    """Return the last part of a URL as a file name: the published name in safe characters."""
     try:
         path = urlsplit(url).path
     except ValueError:
@@ -82,7 +90,7 @@ def plain_name(url: str) -> str:
 
 
 def stored_name(url: str) -> str:
-    """Return the name under which a download is kept: no two URLs have the same.
+    """Return the name under which a download is kept, which no two URLs share.
 
     ``https://example.org/a/data.zip`` gives ``data-3b9f0c9d52ab.zip``: the published name with a
     digest of the whole URL.

@@ -1,4 +1,4 @@
-"""Zips that are read where they are; what is wrong with one is said in one sentence.
+"""Read zips where they are, and report the faults of one in a single sentence.
 
 A zip is never unpacked into files: a dataset has tens of thousands, and clusters charge for each.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from clip_grounding.errors import InputError
 
-_MOST_GROWTH = 100  # of a member when it is unpacked: the published JSON grows about tenfold
+_MOST_GROWTH = 100  # growth of a member when it is unpacked: the published JSON grows about tenfold
 _HARMLESS = 16 << 20  # bytes, whatever the growth
 _CHUNK = 1 << 20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -56,7 +56,7 @@ class ArchiveError(InputError):
 
 
 class DamagedError(ArchiveError):
-    """An archive, or one of its members, has other bytes than were published."""
+    """An archive, or one of its members, is damaged."""
 
 
 class Archive:
@@ -86,7 +86,7 @@ class Archive:
             problem = f"not readable ({error.strerror})"
             raise ArchiveError(name, problem, "give yourself permission and rerun") from error
         except _UNREADABLE as error:
-            raise DamagedError(name, f"truncated or no zip ({error})", self._remedy) from error
+            raise DamagedError(name, f"truncated or not a zip ({error})", self._remedy) from error
         try:
             self._refuse_hostile_members()
         except InputError:
@@ -118,7 +118,7 @@ class Archive:
         return self._zip.namelist()
 
     def info(self, member: str) -> zipfile.ZipInfo:
-        """Return what the zip's directory says of a member."""
+        """Return the entry of a member in the zip's directory."""
         try:
             return self._zip.getinfo(member)
         except KeyError:
@@ -126,9 +126,9 @@ class Archive:
             raise ArchiveError(self.name, f"has no member {member}", remedy, member) from None
 
     def span(self, member: str) -> tuple[int, int]:
-        """First byte of a member in the archive, its header included, and the one after its last.
+        """Return the first byte of a member, header included, and the one after its last.
 
-        The last may include what lies between the member and the next.
+        The span may include what lies between the member and the next.
         """
         start = self.info(member).header_offset
         index = bisect_right(self._offsets, start)
@@ -163,7 +163,7 @@ class Archive:
                 self.copy(name, nowhere)
 
     def damaged(self, member: str, how: str) -> DamagedError:
-        """Return the error that says that a member is damaged, and what to do."""
+        """Return the error for a damaged member, with the remedy."""
         return DamagedError(self.name, f"member {member} is damaged ({how})", self._remedy, member)
 
     def _chunks(self, info: zipfile.ZipInfo):
@@ -178,10 +178,12 @@ class Archive:
             raise self.damaged(info.filename, kind) from error
 
     def _refuse_hostile_content(self, info: zipfile.ZipInfo) -> None:
-        """Refuse a member that would grow beyond bounds, or that no published archive has."""
+        """Refuse a member that would grow too large, or is unlike those of published archives."""
         problem = None
         if info.compress_type not in _METHODS:
-            method = zipfile.compressor_names.get(info.compress_type, info.compress_type)
+            method = zipfile.compressor_names.get(  # type: ignore[attr-defined]
+                info.compress_type, info.compress_type
+            )
             problem = f"is compressed by {method}, only stored and deflated ones are read"
         elif info.flag_bits & _ENCRYPTED:
             problem = "is encrypted"
@@ -194,7 +196,7 @@ class Archive:
             raise ArchiveError(self.name, problem, _FOREIGN, info.filename)
 
     def _refuse_hostile_members(self) -> None:
-        """Refuse names that point outside of the archive, and names that are there twice."""
+        """Refuse names that point outside the archive, and duplicate names."""
         names = self._zip.namelist()
         for name in names:
             parts = name.replace("\\", "/").split("/")
@@ -207,7 +209,7 @@ class Archive:
 
 
 def parse_json(data: bytes, name: str):
-    """Parse the JSON file `name`, and refuse what would be read as something else than it says.
+    """Parse the JSON file `name`, and refuse what parsers would misread.
 
     Raises
     ------
@@ -225,7 +227,7 @@ def parse_json(data: bytes, name: str):
 
 
 def read_json(data: bytes, keep: bool = True):
-    """Parse JSON; without `keep` it is checked alone, which takes little memory.
+    """Parse JSON; without `keep` it is only checked, which takes little memory.
 
     Raises
     ------
@@ -266,7 +268,7 @@ def _read_integer(text: str) -> int:
 
 def _read_number(text: str) -> float:
     if not math.isfinite(value := float(text)):
-        raise ValueError(f"{text:.20} is no finite number")
+        raise ValueError(f"{text:.20} is not a finite number")
     return value
 
 
@@ -274,7 +276,7 @@ _ESCAPES = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)")
 
 
 def _refuse_surrogates(text: str) -> None:
-    """Refuse an escaped half of a surrogate pair without its other half."""
+    """Refuse an escaped, unpaired surrogate."""
     first_ends = None  # where the escape of a first half ended
     for escape in _ESCAPES.finditer(text):
         code = int(escape[1] or "0", 16)

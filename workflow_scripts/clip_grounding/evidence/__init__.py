@@ -1,4 +1,4 @@
-"""Does the model use the region, and does a map show what the model uses?
+"""Measure whether the model uses a region, and whether a map shows what the model uses.
 
-Everything here takes tokens out of the sequence, and compares the similarity without them.
+All measures take tokens out of the sequence and compare the similarity without them.
 """

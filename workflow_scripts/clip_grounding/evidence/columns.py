@@ -1,4 +1,4 @@
-"""The columns of the evidence tables, and the measures in them.
+"""Define the columns of the evidence tables, and the measures in them.
 
 Similarities are cosines times 100, whatever a model's own scale and bias. P-values are in double
 precision: 1/20 rounded to single precision is above 0.05.
@@ -9,10 +9,10 @@ import pyarrow as pa
 from clip_grounding.tables import KEYS
 
 EFFECT_METRICS = ("necessity", "sufficiency")
-"""Of a region: no attribution has a part in them."""
+"""Measures of a region, without any attribution."""
 
 MAP_METRICS = ("faithfulness", "faithfulness_margin", "srg", "localisation")
-"""Of a map."""
+"""Measures of a map."""
 
 EFFECTS = pa.schema(
     [
@@ -33,7 +33,7 @@ EFFECTS = pa.schema(
 )
 """A phrase's region and its controls under a prompt; see `effects.measure_effects`.
 
-``sets`` has the region's tokens and then those of each control, as `pack_sets` packs them.
+``sets`` has the region's tokens and then those of each control, packed by `pack_sets`.
 """
 
 SIMILARITIES = pa.schema(
@@ -48,11 +48,11 @@ SIMILARITIES = pa.schema(
 """A phrase's similarity to the whole item and to each of its subsets.
 
 ``units`` has the unit of every value of a relevance map of the item, −1 for padding.
-``subsets`` has the units that each subset keeps, as `pack_sets` packs them.
+``subsets`` has the units that each subset keeps, packed by `pack_sets`.
 """
 
 CEILINGS = pa.schema([*KEYS, ("ceiling", pa.float32()), ("excluded", pa.string())])
-"""How well the best additive map that the subsets tell would do."""
+"""How well the best additive map that the subsets determine would do."""
 
 _MAP = [*KEYS, ("prompt", pa.string())]
 
@@ -78,7 +78,7 @@ REMOVAL = pa.schema(
         ("excluded", pa.string()),
     ]
 )
-"""Similarities as more and more units are taken out, the largest first or the smallest."""
+"""Similarities as more and more units are taken out, the largest or the smallest first."""
 
 OUTCOMES = pa.schema(
     [
@@ -91,4 +91,4 @@ OUTCOMES = pa.schema(
         ("excluded", pa.string()),
     ]
 )
-"""What a map shows of what the model uses; `outcomes.OUTCOME_NAMES` has the values."""
+"""Whether a map shows what the model uses; `outcomes.OUTCOME_NAMES` has the values."""

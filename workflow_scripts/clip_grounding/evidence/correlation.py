@@ -1,4 +1,4 @@
-"""Rank correlations of many columns at once."""
+"""Compute rank correlations of many columns at once."""
 
 import numpy as np
 import pandas as pd
@@ -7,10 +7,10 @@ _DIGITS = 9
 
 
 def standard_ranks(values: np.ndarray) -> np.ndarray:
-    """Rank each column, and bring the ranks to mean 0 and length 1.
+    """Rank each column, and scale the ranks to mean 0 and norm 1.
 
     The dot product of two such columns is their Spearman correlation. Values that differ by
-    less than 1e-9 of the column's range are tied: they are sums in different orders.
+    less than 1e-9 of the column's range are tied: they are the same sums in different orders.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Random numbers of the evidence: drawn per item, so that shards and order change none."""
+"""Draw random numbers per item, so that they do not depend on shards or order."""
 
 from enum import IntEnum
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 
 class Draw(IntEnum):
-    """What is drawn: each has random numbers of its own."""
+    """Purposes of draws, each with a separate stream of random numbers."""
 
     IMAGES = 0
     PATCH_CONTROLS = 1
@@ -17,12 +17,12 @@ class Draw(IntEnum):
 
 
 def item_generator(seed: int, draw: Draw, *numbers: int) -> np.random.Generator:
-    """Return the random generator of an item, which `numbers` identify, for one purpose."""
+    """Return the random generator of an item, identified by `numbers`, for one purpose."""
     return np.random.default_rng(_sequence(seed, draw, *numbers))
 
 
 def sample_phrases(phrases: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
-    """Keep the phrases of a share of the images, see `draw_images`."""
+    """Keep the phrases of a share of the images; see `draw_images`."""
     return phrases[draw_images(phrases["image_id"].to_numpy(), share, seed)]
 
 
@@ -30,7 +30,7 @@ def draw_images(image_ids: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Draw a share of the images.
 
     An image is drawn by a hash of the seed and its id alone: other images do not matter, and
-    a larger share takes in all that a smaller one had.
+    a larger share includes every image of a smaller one.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Region effects: what taking a phrase's region out, or all else, does to the similarity.
+"""Measure region effects: the similarity without a phrase's region, and with nothing else.
 
-No attribution has a part in it. Controls of the same shape elsewhere suffer the same from
-tokens being taken out, so chance is ½ whatever the region's area.
+No attribution is involved. Controls of the same shape elsewhere suffer equally from tokens being
+taken out, so chance is ½ whatever the region's area.
 """
 
 from collections.abc import Iterator
@@ -47,11 +47,11 @@ def measure_effects(
     narratives, phrases, masks : DataFrame
         Rows of the shard; of `phrases` those that were drawn.
     read_image : callable
-        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
+        Takes file name, height and width; returns uint8 RGB of shape (height, width, 3).
     seed : int
         Draws controls and mismatched phrases.
     n_controls : int
-        The most controls of a region.
+        The largest number of controls of a region.
 
     Yields
     ------
@@ -88,7 +88,7 @@ def measure_effects(
 def compare_with_controls(
     whole: np.ndarray, kept: np.ndarray, removed: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Compare what a region does to the similarity with what its controls do.
+    """Compare a region's effect on the similarity with that of its controls.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def compare_with_controls(
 def exclude_wordless(
     effects: pd.DataFrame, phrases: pd.DataFrame, tokenizer: TextTokenizer
 ) -> pd.DataFrame:
-    """Take the effects from phrases of which a model reads no word, as the strict protocol does.
+    """Remove the effects of phrases of which a model reads no word, as the strict protocol does.
 
     Their prompt is the empty text: nothing in it asks for a region of the image.
 
@@ -144,7 +144,7 @@ def exclude_wordless(
 
 
 def _list_sets(item: Item, regions: list[Region]) -> np.ndarray:
-    """All tokens, then of each region: itself and its controls kept, and the same removed."""
+    """List all tokens, then for each region itself and its controls kept, and the same removed."""
     sets = [np.ones((1, len(item.sequence.content)), bool)]
     for region in regions:
         if region.excluded is None:
@@ -161,7 +161,7 @@ def _item_rows(
     areas: dict,
     seed: int,
 ) -> list[tuple]:
-    """Rows of an item's phrases, from the cosines of `_list_sets` with its targets."""
+    """Return the rows of an item's phrases, from the cosines of `_list_sets` with its targets."""
     measures, start = [], 1
     for region in regions:
         if region.excluded is not None:

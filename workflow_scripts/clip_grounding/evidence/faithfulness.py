@@ -1,6 +1,6 @@
-"""Faithfulness: does a map add up to what the model does when tokens are taken out?
+"""Compute faithfulness: do sums of a map's values predict the similarity of subsets?
 
-Every subset of an item's units has the same size, so a map that knows nothing scores 0
+Every subset of an item's units has the same size, so an uninformed map scores 0
 however it is distributed: with subsets of varying size any positive map would follow the
 size, which the similarity follows too.
 """
@@ -17,18 +17,18 @@ from clip_grounding.evidence.maps import FEWEST_UNITS, WITHIN, is_constant, unit
 from clip_grounding.evidence.sets import unpack_sets
 
 FEWEST_SUBSETS = 64
-"""With fewer subsets half of them cannot tell an additive map."""
+"""With fewer subsets, half of them do not determine an additive map."""
 
 _PENALTIES = 10.0 ** np.arange(-4, 3)
-"""Of the ridge regression, in units of the mean squared singular value."""
+"""Penalties of the ridge regression, in units of the mean squared singular value."""
 
 
 def score_faithfulness(
     direction: str, rows: pd.DataFrame, similarities: pd.DataFrame, phrases: pd.DataFrame
 ) -> pd.DataFrame:
-    """Correlate what maps predict with what the model does, over each item's subsets.
+    """Correlate the predictions of maps with the model's similarities, over each item's subsets.
 
-    A map predicts of a subset the sum of its values there. ``faithfulness`` is the Spearman
+    A map's prediction for a subset is the sum of its values there. ``faithfulness`` is the Spearman
     correlation with the phrase's similarity, ``faithfulness_margin`` with its similarity less
     the mean of the item's phrases whose regions are disjoint from its own, where there are any.
 
@@ -36,7 +36,7 @@ def score_faithfulness(
     ----------
     direction : {"text_to_image", "image_to_text"}
     rows : DataFrame
-        Maps, as `maps.join_drawn_maps` gives them.
+        Maps, as returned by `maps.join_drawn_maps`.
     similarities : DataFrame
         Rows of `columns.SIMILARITIES`.
     phrases : DataFrame
@@ -77,7 +77,7 @@ def score_faithfulness(
 def score_ceilings(
     direction: str, similarities: pd.DataFrame, phrases: pd.DataFrame
 ) -> pd.DataFrame:
-    """Score how additive the model is at all: the faithfulness of a map made for it.
+    """Score how additive the model is: the faithfulness of a map that is fitted to it.
 
     The map is fitted to one half of the subsets and scored on the other.
 
@@ -88,9 +88,13 @@ def score_ceilings(
     """
     rows = []
     for _, item in _items(direction, similarities, phrases):
-        ceilings, excluded = np.full(len(item.keys), np.nan), "few_subsets"
-        if len(item.subsets) >= FEWEST_SUBSETS:
-            ceilings, excluded = additive_ceilings(item.subsets, item.observed), None
+        is_scored = len(item.subsets) >= FEWEST_SUBSETS
+        excluded = None if is_scored else "few_subsets"
+        ceilings = (
+            additive_ceilings(item.subsets, item.observed)
+            if is_scored
+            else np.full(len(item.keys), np.nan)
+        )
         rows += [
             (*key, item.image_id, ceiling, excluded)
             for key, ceiling in zip(item.keys, ceilings, strict=True)
@@ -99,10 +103,10 @@ def score_ceilings(
 
 
 def additive_ceilings(subsets: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Spearman correlation of a ridge regression on one half of the subsets with the other half.
+    """Fit a ridge regression to half of the subsets, and correlate it with the other half.
 
-    The penalty of each column is the one with the least squared error when every subset of the
-    fitted half is left out in turn.
+    Each column's penalty is the one with the smallest squared error in leave-one-out
+    cross-validation on the fitted half.
 
     Parameters
     ----------
@@ -132,7 +136,7 @@ def additive_ceilings(subsets: np.ndarray, observed: np.ndarray) -> np.ndarray:
 
 
 def similarity_margins(observed: np.ndarray, segments: list[frozenset]) -> np.ndarray:
-    """Similarities less the mean of those of phrases with disjoint regions.
+    """Subtract from similarities the mean of those of phrases with disjoint regions.
 
     Parameters
     ----------
@@ -167,7 +171,7 @@ class _Similarities:
 def _items(
     direction: str, similarities: pd.DataFrame, phrases: pd.DataFrame
 ) -> Iterator[tuple[int, _Similarities]]:
-    """Each item's number and similarities."""
+    """Yield each item's number and similarities."""
     names = ["narrative", "phrase"]
     segments = similarities[names].merge(
         phrases[[*names, "segment_ids"]], on=names, how="left", validate="one_to_one"
@@ -190,5 +194,5 @@ def _items(
 
 
 def _correlate(ranks: np.ndarray, values: np.ndarray, index: list[int]) -> np.ndarray:
-    """Spearman correlation of ranked column i with column `index[i]` of `values`."""
+    """Compute the Spearman correlation of ranked column i with column `index[i]` of `values`."""
     return np.einsum("mi,mi->i", ranks, standard_ranks(values)[:, index])

@@ -1,4 +1,4 @@
-"""The items of a shard, images or captions, as the sequences that tokens are taken out of.
+"""Prepare a shard's items, images or captions, as sequences to take tokens out of.
 
 An item has the targets that it is compared with: the texts of an image's phrases, or the
 region images of a caption's phrases; each distinct one is embedded once.
@@ -21,26 +21,26 @@ from clip_grounding.regions import decode_region
 from clip_grounding.relevance.job import Explainer
 
 UNIMODAL = 0
-"""The target of an item that says nothing: the empty text, or a black image."""
+"""The uninformative target of an item: the empty text, or a black image."""
 
 ReadImage = Callable[[str, int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Item:
-    """An image with its phrases, or a caption with its.
+    """An image or a caption with its phrases.
 
     Attributes
     ----------
     number : int
-        The image's id, or the caption's narrative: what random numbers are drawn by.
+        The image's id, or the caption's narrative: seeds the item's random numbers.
     phrases : DataFrame
         Rows of ``phrases.parquet``.
     sequence : Sequence
         Its content tokens are the image's content patches, row by row, or the caption's words.
     units : ndarray of int64, shape (n_values,)
-        For every value of a relevance map of the item, patch or word token, the unit that is
-        taken out together: a content patch, or a word. −1 for patches of the padding.
+        For every value of a relevance map of the item, patch or word token, the unit that it
+        belongs to: a content patch, or a word. −1 for patches of the padding.
     targets : Tensor, shape (n_targets, width)
         Distinct unit embeddings, the first `UNIMODAL`.
     own_targets : ndarray of int64, shape (n_phrases,)
@@ -67,7 +67,7 @@ class Item:
         return sets[:, self.units[self.units >= 0]]
 
     def cosines(self, embeddings: Tensor) -> np.ndarray:
-        """Cosines times 100 of the item's embeddings with its targets, (n, n_targets)."""
+        """Compute cosines × 100 of the item's embeddings with its targets, (n, n_targets)."""
         return 100 * (embeddings @ self.targets.T).numpy(force=True)
 
 
@@ -101,7 +101,7 @@ def each_image_batch(
     narratives, phrases : DataFrame
         Rows of ``narratives.parquet`` and ``phrases.parquet`` of a shard.
     read_image : callable
-        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
+        Takes file name, height and width; returns uint8 RGB of shape (height, width, 3).
     """
     clip = explainer.clip
     texts = explainer.embed_texts(["", *phrases["utterance"]])
@@ -181,7 +181,7 @@ def each_caption_batch(
 
 
 def _progress(phrases: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
-    """The images that have phrases, in image-id order, with a progress bar."""
+    """Yield the images that have phrases, in image-id order, with a progress bar."""
     return tqdm(phrases.groupby("image_id"), unit="image", mininterval=1)
 
 
@@ -189,13 +189,13 @@ def _progress(phrases: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
 def _embed_inputs(
     explainer: Explainer, tower: Tower, inputs: list[np.ndarray], stack: Callable
 ) -> list[Sequence]:
-    """The first block's input of each image or text, with all of its content."""
+    """Compute the first block's input of each image or text, with all of its content."""
 
     def embed(batch: list[np.ndarray]) -> list[Sequence]:
         stacked = stack(batch)
         rows = tower.pooled_rows(stacked).tolist()
         content = [np.flatnonzero(own) for own in tower.content(stacked).numpy(force=True)]
-        # What follows the end of a causal text is seen by nothing.
+        # No token sees what follows the end of a causal text.
         lengths = [len(own) if tower.causal else None for own in batch]
         return [
             Sequence(own[:length], row, places)

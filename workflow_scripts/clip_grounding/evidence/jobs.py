@@ -1,4 +1,4 @@
-"""What the evidence jobs share: a model that is ready, and the maps that are measured."""
+"""Load what the evidence jobs share: the model, and the maps to measure."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def run_measurement(
 ) -> Iterator[pd.DataFrame]:
     """Load a model in float32 and measure with it.
 
-    Differences of similarities are small: half precision would drown them.
+    Differences of similarities are small: they would be lost in half precision.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def run_measurement(
     threads : int
         CPU threads, for torch and for preparing images.
     **settings
-        Of `measure`.
+        Further arguments of `measure`.
     """
     if phrases.empty:  # no image of the shard was drawn
         return

@@ -1,4 +1,4 @@
-"""Relevance maps in the units that are taken out, and maps that know nothing to compare with."""
+"""Average relevance maps over the units that are taken out, and make uninformed control maps."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from clip_grounding.scoring.draws import Draw, center_map, random_map
 from clip_grounding.scoring.images import join_maps
 
 WITHIN = {"text_to_image": "image_id", "image_to_text": "narrative"}
-"""What identifies the items of a direction."""
+"""The column that identifies the items of a direction."""
 
 FEWEST_UNITS = 3
 """With fewer units a map has nothing to rank."""
@@ -17,10 +17,10 @@ FEWEST_UNITS = 3
 def join_drawn_maps(
     direction: str, relevance: pd.DataFrame, drawn: pd.DataFrame, phrases: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    """Join the drawn phrases with their maps, and with another phrase's.
+    """Join the drawn phrases with their maps, and with the map of another phrase.
 
-    A map of another prompt is held against what the model does for the phrase itself, as its
-    average precision is against the phrase's own region.
+    A map of another prompt is compared with the model's similarities for the phrase itself, as its
+    average precision is with the phrase's region.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def read_maps(
     attribution : str
     direction : {"text_to_image", "image_to_text"}
     relevance : DataFrame or None
-        The attribution's maps of the shard; None of a control.
+        The attribution's maps of the shard; None for a control.
     similarities : DataFrame
         Rows of `columns.SIMILARITIES`: of the drawn phrases.
     phrases : DataFrame
@@ -97,12 +97,12 @@ def read_maps(
 def control_maps(
     kind: str, direction: str, phrases: pd.DataFrame, similarities: pd.DataFrame, grid, seed: int
 ) -> pd.DataFrame:
-    """Make maps that know nothing of the phrase, as rows that `join_drawn_maps` gives.
+    """Make maps that are independent of the phrase, as rows like those of `join_drawn_maps`.
 
     Parameters
     ----------
     kind : {"random", "center", "constant"}
-        ``center`` is for images alone.
+        ``center`` is for images only.
     direction : {"text_to_image", "image_to_text"}
     phrases : DataFrame
         The shard's phrases.
@@ -111,7 +111,7 @@ def control_maps(
     grid : tuple of int
         Rows and columns of the model's patches.
     seed : int
-        Draws the random maps, phrase by phrase, as the baseline of the scores.
+        Draws the random maps, phrase by phrase, as for the baseline of the scores.
     """
     keys = ["narrative", "phrase", "image_id"]
     rows = phrases.merge(similarities[[*keys, "units"]], on=keys)
@@ -132,7 +132,7 @@ def control_maps(
 def unit_values(maps: np.ndarray, units: np.ndarray) -> np.ndarray:
     """Average maps over the tokens of each unit.
 
-    The mean, so that a map that is the same everywhere is the same for long and short words. Sums
+    The mean, so that a constant map stays constant for long and short words. Sums
     would follow the words' lengths, and so may the similarity.
 
     Parameters
@@ -150,5 +150,5 @@ def unit_values(maps: np.ndarray, units: np.ndarray) -> np.ndarray:
 
 
 def is_constant(values: np.ndarray) -> np.ndarray:
-    """Whether maps (n_maps, n_units) say nothing: the same value at all units, (n_maps,)."""
+    """Return whether maps (n_maps, n_units) have the same value at all units, (n_maps,)."""
     return values.max(axis=1) == values.min(axis=1)

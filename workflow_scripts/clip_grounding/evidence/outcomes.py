@@ -1,6 +1,6 @@
-"""Four outcomes of a phrase: is its region used by the model, and is it shown by the map?
+"""Find each phrase's outcome: does the model use its region, and does the map show it?
 
-Both are asked against the same controls, so both have the same chance.
+Both questions compare with the same controls, so both have the same chance level.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from clip_grounding.evidence.sets import unpack_sets
 from clip_grounding.evidence.shares import share_below
 
 LEVEL = 0.05
-"""A p-value up to this one counts."""
+"""Significance level: p-values up to this one count."""
 
 OUTCOME_NAMES = {
     (True, True): "grounded",
@@ -27,12 +27,12 @@ _TIE = 1e-9
 
 
 def score_outcomes(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
-    """Find out whether maps show the regions of their phrases, and whether the model uses them.
+    """Determine whether maps show the regions of their phrases, and whether the model uses them.
 
     Parameters
     ----------
     rows : DataFrame
-        Maps, as `maps.join_drawn_maps` gives them.
+        Maps, as returned by `maps.join_drawn_maps`.
     effects : DataFrame
         Rows of `columns.EFFECTS`, of the same phrases.
 
@@ -62,25 +62,26 @@ def score_outcomes(rows: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
             columns["excluded"][positions] = excluded
             continue
         values = np.stack(maps[positions])
-        compared, *sets = unpack_sets(packed, values.shape[1])
-        values, sets = values[:, compared], np.stack(sets)[:, compared]
+        unpacked = unpack_sets(packed, values.shape[1])
+        compared = unpacked[0]
+        values, sets = values[:, compared], unpacked[1:, compared]
         localisation, p_values = localise(values, sets)
         columns["localisation"][positions] = localisation
         columns["localisation_p"][positions] = p_values
         columns["necessity_p"][positions] = necessity_p
         columns["degenerate"][positions] = is_constant(values)
-        if 1 / len(sets) > LEVEL:  # the least p-value that so many controls allow
+        if 1 / len(sets) > LEVEL:  # the smallest p-value that the controls allow
             columns["excluded"][positions] = "few_controls"
             continue
         columns["outcome"][positions] = [
             OUTCOME_NAMES[necessity_p <= LEVEL, bool(p_value <= LEVEL)] for p_value in p_values
         ]
-    keys = ["narrative", "phrase", "image_id", "prompt"]
-    return rows[keys].assign(**columns)[OUTCOMES.names]
+    names = ["narrative", "phrase", "image_id", "prompt"]
+    return rows[names].assign(**columns)[OUTCOMES.names]
 
 
 def localise(values: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compare a map's average precision against a region with those against its controls.
+    """Compare a map's average precision for a region with those for its controls.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def localise(values: np.ndarray, sets: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def average_precisions(values: np.ndarray, sets: np.ndarray) -> np.ndarray:
-    """Average precision of every map against every set, values that are equal sharing a rank.
+    """Compute the average precision of every map for every set; equal values share a rank.
 
     Parameters
     ----------

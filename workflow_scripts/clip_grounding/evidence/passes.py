@@ -1,4 +1,4 @@
-"""Forward passes of items without some of their tokens, at the cost of those that are left.
+"""Run forward passes of items without some of their tokens, at the cost of the rest.
 
 Kept tokens are gathered into a short sequence, which gives the same embedding as masking the
 others (`Tower.embed_kept`): no token attends to a removed one, and positions stay.
@@ -45,13 +45,13 @@ def embed_sets(
 ) -> list[Tensor]:
     """Embed sequences with only some of their content tokens kept.
 
-    Passes of one length go through the tower together, whichever item they are of.
+    Sequences of one length go through the tower together, whichever item they belong to.
 
     Parameters
     ----------
     tower : Tower
     fit : MemoryFit
-        Whole sequences per pass; of short ones as many more as have no more tokens.
+        Whole sequences per pass; more short ones, up to the same number of tokens.
     sequences : list of Sequence
     sets : list of ndarray of bool, shape (n_sets, n_content)
         The content tokens to keep, for each sequence.

@@ -1,4 +1,4 @@
-"""Regions on an image's patches, and the same shape elsewhere.
+"""Place regions on an image's patches, and the same shape elsewhere.
 
 A model's patches divide what the model sees of the padded square evenly. The patches whose centre
 lies in the image, not in its padding, are a rectangle: the image's content.
@@ -11,11 +11,11 @@ import numpy as np
 from clip_grounding.geometry import Seen, View, seen_part, square_padding
 
 _EXACT = 9
-"""Decimals to which shares of patches count as equal."""
+"""Decimals to which shares of patches are compared."""
 
 
 class Rectangle(NamedTuple):
-    """Rows from `top` up to and without `bottom`, columns from `left` to `right`."""
+    """Rows from `top` to `bottom` and columns from `left` to `right`, ends excluded."""
 
     top: int
     bottom: int
@@ -78,7 +78,7 @@ def region_shares(region: np.ndarray, grid: tuple[int, int], view: View) -> np.n
     Returns
     -------
     ndarray of float64, shape grid
-        Exact areas; 0 at patches that show padding alone.
+        Exact areas; 0 at patches that show only padding.
     """
     rows, columns = (
         _overlaps(size, padding, n_patches, seen)
@@ -106,7 +106,7 @@ def _overlaps(size: int, padding: int, n_patches: int, seen: Seen) -> np.ndarray
 
 
 def choose_patches(shares: np.ndarray) -> np.ndarray:
-    """Choose a region's patches: as many as its area has, those with the largest shares.
+    """Choose a region's patches: as many as its area is worth, those with the largest shares.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def choose_patches(shares: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of bool, shape (rows, columns)
-        At least one; of equal shares the first row by row.
+        At least one; among equal shares the first, row by row.
     """
     flat = shares.ravel().round(_EXACT)
     count = max(1, int(np.floor(flat.sum() + 0.5)))

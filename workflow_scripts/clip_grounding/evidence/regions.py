@@ -1,4 +1,4 @@
-"""The tokens of a phrase's region, and as many tokens elsewhere to compare them with."""
+"""Find the tokens of a phrase's region, and controls of as many tokens elsewhere."""
 
 from typing import NamedTuple
 
@@ -22,13 +22,13 @@ class Region(NamedTuple):
     Attributes
     ----------
     compared : ndarray of bool, shape (n_content,)
-        The tokens that a map is ranked on: without other mentions of the same segments.
+        The tokens that a map is ranked on: all but other mentions of the same segments.
     target : ndarray of bool, shape (n_content,)
         The region.
     controls : ndarray of bool, shape (n_controls, n_content)
         The same shape, or as many words, elsewhere.
     excluded : str or None
-        Why the region has no effect that could be measured.
+        Why no effect of the region can be measured; None if it can.
     """
 
     compared: np.ndarray
@@ -53,7 +53,7 @@ def image_regions(
     view : View
         What of an image they cover.
     n_controls : int
-        The most controls of a region.
+        The largest number of controls of a region.
     seed : int
         Controls are drawn by the seed, the image's id and the mask's number.
 
@@ -87,7 +87,7 @@ def image_regions(
 def caption_regions(
     item: Item, caption: Caption, n_controls: int, seed: int
 ) -> tuple[list[Region], np.ndarray]:
-    """Find the word tokens of each phrase of a caption; returns as `image_regions`.
+    """Find the word tokens of each phrase of a caption; return the same as `image_regions`.
 
     Controls are runs of as many tokens that hold neither a token of the phrase nor one of a
     phrase that shares a segment; they are drawn by the seed, the narrative and the phrase.

@@ -1,9 +1,9 @@
-"""SRG, symmetric relevance gain: how far apart similarities lie when a map orders the removal.
+"""Measure SRG, the symmetric relevance gain, of maps that order the removal of units.
 
 MoRF takes the most relevant units out first, LeRF the least relevant (Blücher et al.,
 "Decoupling Pixel Flipping and Occlusion Strategy for Consistent XAI Benchmarks", TMLR 2024).
-Their difference is 0 in expectation for a map that knows nothing, and changes its sign with
-the map; the whole item and the empty one would cancel, so neither is needed.
+Their difference is 0 in expectation for an uninformed map, and changes its sign with the map; the
+whole item and the empty one would cancel, so neither is needed.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from clip_grounding.evidence.sets import distinct_sets
 from clip_grounding.relevance.job import Explainer
 
 STEPS = 10
-"""A tenth of the units is taken out first, nine tenths last."""
+"""Equal parts of the units: one part is taken out first, all but one last."""
 
 
 def measure_removal(
@@ -33,7 +33,7 @@ def measure_removal(
     rows: pd.DataFrame,
     seed: int,
 ) -> Iterator[pd.DataFrame]:
-    """Measure the similarities of phrases while their maps order what is taken out.
+    """Measure the similarities of phrases while their maps order the removal.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def measure_removal(
     narratives, phrases, masks : DataFrame
         Rows of the shard; of `phrases` those that were drawn.
     read_image : callable
-        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
+        Takes file name, height and width; returns uint8 RGB of shape (height, width, 3).
     rows : DataFrame
-        Maps of these phrases, as `maps.join_drawn_maps` gives them.
+        Maps of these phrases, as returned by `maps.join_drawn_maps`.
     seed : int
         Orders units of equal relevance, the same way for all maps of an item.
 
@@ -75,7 +75,7 @@ def measure_removal(
 
 
 def removal_sets(values: np.ndarray, ties: np.ndarray) -> np.ndarray:
-    """Units that are kept while more and more are taken out.
+    """Return the units that are kept as more and more are taken out.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def removal_sets(values: np.ndarray, ties: np.ndarray) -> np.ndarray:
 
 
 def _order_removal(item: Item, maps: pd.DataFrame, seed: int) -> np.ndarray:
-    """The whole item, and what is left at each step of each map, bool (n, n_units)."""
+    """List the whole item, and what remains at each step of each map, bool (n, n_units)."""
     values = unit_values(np.stack(maps["relevance"].to_list()), item.units)
     ties = item_generator(seed, Draw.TIES, item.number).permutation(item.n_units)
     kept = removal_sets(values, ties).reshape(-1, item.n_units)
@@ -105,7 +105,7 @@ def _order_removal(item: Item, maps: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def _score_item(item: Item, maps: pd.DataFrame, cosines: np.ndarray) -> pd.DataFrame:
-    """Rows of an item's maps, from the cosines of `_order_removal` with its targets."""
+    """Return the rows of an item's maps, from the cosines of `_order_removal`."""
     keys = ["narrative", "phrase"]
     index = pd.MultiIndex.from_frame(item.phrases[keys]).get_indexer(
         pd.MultiIndex.from_frame(maps[keys])

@@ -1,4 +1,4 @@
-"""Sets of tokens: packed for tables, and gathered as positions."""
+"""Pack sets of tokens for tables, and gather them as positions."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ def pack_sets(sets: np.ndarray) -> bytes:
 
 
 def unpack_sets(packed: bytes, n: int) -> np.ndarray:
-    """Unpack bool (n_sets, n) from what `pack_sets` made of it.
+    """Unpack bool (n_sets, n) from the bytes of `pack_sets`.
 
     Raises
     ------
     ValueError
-        The bytes are not of rows of `n`.
+        The bytes do not hold rows of length `n`.
     """
     rows = np.frombuffer(packed, np.uint8).reshape(-1, -(-n // 8))
     return np.unpackbits(rows, axis=1, count=n).view(bool)
@@ -42,7 +42,7 @@ def order_by_size(sets: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def distinct_sets(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find distinct rows of bool (n_sets, n), and which of them each row is, (n_sets,)."""
+    """Find the distinct rows of bool (n_sets, n), and the one that each row equals, (n_sets,)."""
     packed = np.packbits(sets, axis=1)
     _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     return sets[first], inverse.reshape(-1)

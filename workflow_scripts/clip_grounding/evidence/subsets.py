@@ -1,7 +1,7 @@
-"""Similarities of a shard's phrases under shared random subsets of each item's units.
+"""Measure the similarities of a shard's phrases under random subsets of each item's units.
 
-They are computed once per model and direction, and serve every attribution method: nothing in
-them depends on a map.
+They do not depend on a map, so they are computed once per model and direction and serve every
+attribution method.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from clip_grounding.relevance.job import Explainer
 N_SUBSETS = 256
 
 _KEPT = 10, 7
-"""Of ten units seven are kept."""
+"""Of ten units, a subset keeps seven."""
 
 
 def measure_similarities(
@@ -45,11 +45,11 @@ def measure_similarities(
     narratives, phrases, masks : DataFrame
         Rows of the shard; of `phrases` those that were drawn.
     read_image : callable
-        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
+        Takes file name, height and width; returns uint8 RGB of shape (height, width, 3).
     seed : int
         Draws the subsets, together with the item.
     n_subsets : int
-        The most subsets of an item.
+        The largest number of subsets of an item.
 
     Yields
     ------
@@ -104,7 +104,7 @@ def _mark(members: np.ndarray, n_units: int) -> np.ndarray:
 
 
 def _item_rows(item: Item, subsets: np.ndarray, cosines: np.ndarray) -> list[tuple]:
-    """Rows of an item's phrases, from the cosines of the whole and of the subsets."""
+    """Return the rows of an item's phrases, from the cosines of the whole and of the subsets."""
     packed, units = pack_sets(subsets), item.units.astype(np.int16)
     values = np.ascontiguousarray(cosines.T, dtype=np.float32)
     return [

@@ -1,4 +1,4 @@
-"""Means of the evidence, with intervals from resampling the images."""
+"""Average the evidence, with intervals from resampling the images."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from clip_grounding.statistics.slices import SLICES, assign_levels
 from clip_grounding.vocabulary import CONTENDER, PHRASE
 
 UNSEEN = ("beyond_context", "no_tokens")
-"""Reasons of the strict protocol: the model does not read the phrase at all."""
+"""The strict protocol's reasons for which the model does not read the phrase at all."""
 
 _MEANS = [
     *(("n_phrases", pa.int64()), ("n_images", pa.int64())),
@@ -30,7 +30,7 @@ Protocol ``effects`` has the attribution ``none``, and so has the metric ``ceili
 """
 
 OUTCOME_SHARES = pa.schema([*_CELL, *_SLICE, ("outcome", pa.string()), *_MEANS])
-"""The same of each outcome: its share of the phrases that have one."""
+"""The same for each outcome: its share of the phrases that have one."""
 
 _Table = tuple[tuple[str, ...], pd.DataFrame]
 
@@ -48,8 +48,8 @@ def summarize_evidence(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Average every measure of the evidence over the drawn phrases, slice by slice.
 
-    Phrases that the model does not read (`UNSEEN`) are left out of everything, as they are of the
-    strict protocol. The means of a direction are resampled with the same images.
+    Phrases that the model does not read (`UNSEEN`) are left out of everything, as in the strict
+    protocol. The means of a direction are resampled with the same images.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def summarize_evidence(
 
 
 class _Values:
-    """One direction's measures of the drawn phrases, a column for each."""
+    """The measures of one direction's drawn phrases, a column for each."""
 
     def __init__(self, effects: pd.DataFrame):
         drawn = effects.drop_duplicates(PHRASE).sort_values(PHRASE, kind="stable")
@@ -124,7 +124,7 @@ class _Values:
         metrics: Iterable[str],
         left_out: pd.MultiIndex | None = None,
     ) -> None:
-        """Add metrics of a table, prompt by prompt; `names` are protocol, model and attribution."""
+        """Add a table's metrics, prompt by prompt; `names` are protocol, model and attribution."""
         if left_out is not None:
             table = table[~_keys(table).isin(left_out)]
         for prompt, own in table.groupby("prompt", observed=True):

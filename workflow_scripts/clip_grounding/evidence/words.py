@@ -1,4 +1,4 @@
-"""Words of a caption as units of its tokens, and runs of tokens elsewhere in it."""
+"""Group a caption's tokens into words, and list runs of tokens elsewhere in it."""
 
 import re
 
@@ -11,7 +11,7 @@ def number_words(text: str, starts: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     text : str
-        Its words are what spaces separate.
+        Its words are separated by spaces.
     starts : ndarray of int, shape (n_tokens,)
         Where each token starts in the text. A token that stands for the space before a word
         belongs to the word.

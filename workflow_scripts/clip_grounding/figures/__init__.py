@@ -1,4 +1,4 @@
-"""The figures: bars of the scores and pages of examples, in one style.
+"""Draw the charts, the pages of examples and the animations, in one style.
 
-They are drawn with Agg alone, so that a job needs neither a display nor a user's matplotlibrc.
+Only Agg is used, so that a job needs neither a display nor a user's matplotlibrc.
 """

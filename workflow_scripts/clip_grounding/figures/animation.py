@@ -1,4 +1,4 @@
-"""A narrative as an animation: its phrases in turn, each with the pixels that it lights up."""
+"""Animate a narrative: its phrases in turn, each over its relevance map."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from clip_grounding.figures.style import (
     add_axes,
     add_rule,
     add_text,
+    axes_size,
     house_style,
     shorten,
 )
@@ -40,7 +41,7 @@ from clip_grounding.geometry import WHOLE, View, upsample_to_image
 from clip_grounding.regions import decode_region
 
 AUTO = "auto"
-"""In place of a narrative's number: the one that `choose_narrative` chooses."""
+"""Stands for the narrative that `choose_narrative` chooses."""
 
 SECONDS = 1.2
 """How long a phrase is shown."""
@@ -58,7 +59,7 @@ _HEAD = 0.22
 
 @dataclass(frozen=True)
 class Grounded:
-    """A phrase: its characters in the caption, its region, and what the model looks at."""
+    """A phrase: its characters in the caption, its region, and its relevance map."""
 
     span: tuple[int, int]
     region: np.ndarray
@@ -78,7 +79,7 @@ def choose_narrative(examples: pd.DataFrame, phrases: pd.DataFrame) -> int:
     Returns
     -------
     int
-        Of several the one whose example scores best.
+        Among ties, the one whose example scores best.
 
     Raises
     ------
@@ -95,12 +96,12 @@ def choose_narrative(examples: pd.DataFrame, phrases: pd.DataFrame) -> int:
 
 
 def find_narrative(narrative: int, narratives: pd.DataFrame) -> pd.Series:
-    """Give the row of a narrative.
+    """Return the row of a narrative.
 
     Raises
     ------
     InputError
-        There is none of this number.
+        There is no narrative with this number.
     """
     rows = narratives[narratives["narrative"] == narrative]
     if rows.empty:
@@ -118,7 +119,7 @@ def ground_phrases(
     relevance: pd.DataFrame,
     view: View = WHOLE,
 ) -> list[Grounded]:
-    """Bring together what the animation shows of a narrative's phrases.
+    """Collect what the animation shows of a narrative's phrases.
 
     Parameters
     ----------
@@ -151,15 +152,15 @@ def ground_phrases(
     grounded = []
     for row in rows.sort_values("char_start").itertuples():
         region = regions.loc[(row.image_id, row.mask)]
-        size = [int(region["height"]), int(region["width"])]
+        height, width = int(region["height"]), int(region["width"])
         grid = row.relevance.reshape(row.grid_height, row.grid_width)
         grounded.append(
             Grounded(
                 span=(int(row.char_start), int(row.char_end)),
                 region=decode_region(
-                    *size, region["counts"], f"image {row.image_id}, mask {row.mask}"
+                    height, width, region["counts"], f"image {row.image_id}, mask {row.mask}"
                 ),
-                relevance=upsample_to_image(grid, *size, view),
+                relevance=upsample_to_image(grid, height, width, view),
             )
         )
     return grounded
@@ -184,13 +185,16 @@ def draw_frames(
     list of ndarray of uint8, shape (rows, columns, 3)
         One more than there are phrases, all of one shape.
     """
-    pictures = [(image, None, None)]
-    pictures += [(overlay(image, own.relevance), own.region, own.span) for own in phrases]
-    return [_draw_frame(*picture, text, title) for picture in pictures]
+    frames = [_draw_frame(image, None, None, text, title)]
+    frames += [
+        _draw_frame(overlay(image, phrase.relevance), phrase.region, phrase.span, text, title)
+        for phrase in phrases
+    ]
+    return frames
 
 
 def save_animation(frames: list[np.ndarray], path: str | Path, seconds: float = SECONDS) -> None:
-    """Write frames as an endless GIF, each with a palette of its own.
+    """Write frames as an endlessly looping GIF, each with its own palette.
 
     Parameters
     ----------
@@ -213,12 +217,12 @@ def save_animation(frames: list[np.ndarray], path: str | Path, seconds: float = 
 
 
 def _reduce_colors(frame: np.ndarray) -> Image.Image:
-    """Reduce a frame to 256 colours, keeping those that few pixels have but that mean something."""
+    """Reduce a frame to 256 colours, keeping rare ones that carry meaning."""
     kept = [[round(255 * level) for level in to_rgb(name)] for name in _KEPT]
-    frequent = Image.fromarray(frame).quantize(256 - len(kept)).getpalette()
+    frequent = Image.fromarray(frame).quantize(256 - len(kept)).getpalette() or []
     palette = np.array([*kept, *np.reshape(frequent, (-1, 3))], dtype=np.int32)[:256]
     colors, places = np.unique(frame.reshape(-1, 3), axis=0, return_inverse=True)
-    # The nearest one exactly: Pillow's own search would turn white into a light grey.
+    # The exact nearest: Pillow's search would turn white into a light grey.
     nearest = [np.square(palette - color).sum(axis=1).argmin() for color in colors.astype(np.int32)]
     reduced = np.array(nearest, dtype=np.uint8)[places].reshape(frame.shape[:2])
     image = Image.fromarray(reduced, mode="P")
@@ -252,8 +256,8 @@ def _draw_frame(
 
 
 def _write_caption(axes: Axes, text: str, span: tuple[int, int] | None) -> None:
-    """Write the caption, the phrase shaded and underlined and all else in grey."""
-    across, down = axes.get_position().size * axes.figure.get_size_inches() * 72
+    """Write the caption: the phrase shaded and underlined, everything else in grey."""
+    across, down = axes_size(axes) * 72
     axes.set_axis_off()
     axes.set(xlim=(0, across), ylim=(down, 0))
     words = wrap_words(text, _PLAIN, across)

@@ -1,4 +1,4 @@
-"""Score against region area: how much of a score is the size of what is looked for?"""
+"""Draw score against region area: how much of a score is due to the size of the region?"""
 
 import numpy as np
 import pandas as pd
@@ -111,13 +111,13 @@ def _draw_means(axes: Axes, curves: pd.DataFrame, metric: str) -> None:
 
 
 def _top_of(curves: pd.DataFrame, metric: str) -> float:
-    """Upper end of a row's axis, the same in both directions."""
+    """Return the upper end of a row's axis, the same in both directions."""
     highest = curves.loc[curves["metric"] == metric, "ci_high"].max()
     return 1.05 * highest if highest > 0 else 1
 
 
 def _draw_counts(axes: Axes, curves: pd.DataFrame) -> None:
-    """Bars of the share of phrases per bin that the strict means are over."""
+    """Draw, as bars, the share per bin of the phrases that the strict means are over."""
     counts = curves[curves["metric"] == "ap"].groupby("bin")["n_phrases"].max()
     left = EDGES[counts.index].clip(min=_LOWEST)
     right = EDGES[counts.index + 1]

@@ -1,4 +1,4 @@
-"""Bars of every contender's mean score with its interval: the poster's chart and the strict one."""
+"""Draw every contender's mean score with its interval as bars, for either protocol."""
 
 import numpy as np
 import pandas as pd
@@ -40,7 +40,7 @@ _METRICS = {
     "poster": ("poster_iou", "Poster score"),
     "strict": ("ap", "Strict average precision"),
 }
-"""The metric drawn of each protocol, and its name."""
+"""The metric drawn for each protocol, and its name."""
 
 
 def draw_scores(
@@ -107,7 +107,7 @@ def _draw_bars(axes: Axes, bars: pd.DataFrame) -> None:
         ecolor=INK, elinewidth=0.7, capsize=1.5, capthick=0.7,
     )  # fmt: skip
     known = bars[bars["published"].notna()]
-    # At the bar's upper edge: in the middle it would hide the whisker where the two agree.
+    # At the bar's upper edge: in the middle, it would hide the whisker where both agree.
     axes.plot(known["published"], known["y"] - 0.36 * ROW, **_published_looks())
 
 
@@ -119,7 +119,7 @@ def _published_looks() -> dict:
 
 
 def _print_values(axes: Axes, bars: pd.DataFrame, largest: float) -> None:
-    """Print each mean beyond its bar, whisker and marker; the axis starts at 0."""
+    """Write each mean to the right of its bar, whisker and marker; the axis starts at 0."""
     width = panel_width(axes)
     axes.set_xlim(0, (largest or 1) * width / (width - _VALUE))
     axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -135,7 +135,7 @@ def _print_values(axes: Axes, bars: pd.DataFrame, largest: float) -> None:
             ha="left",
             va="center_baseline",
             fontsize=_SMALL,
-            # A line at the chance level may run behind it.
+            # The line at the chance level may run behind the number.
             bbox={"facecolor": "white", "linewidth": 0, "pad": 0.4},
         )
 
@@ -147,9 +147,9 @@ def _count_label(bars: pd.DataFrame) -> str:
     return f"{spread(bars['n_phrases'])} phrases,\n{spread(bars['n_images'])} images"
 
 
-def _legend_handles(bars: pd.DataFrame) -> list:
+def _legend_handles(bars: pd.DataFrame) -> list[Patch | Line2D]:
     drawn = set(bars["contender"])
-    handles = [
+    handles: list[Patch | Line2D] = [
         Patch(facecolor=COLORS[name], label=label)
         for name, label in LABELS.items()
         if name in drawn

@@ -1,6 +1,6 @@
-"""A caption as wrapped text: every token shaded by its relevance, the phrase underlined.
+"""Draw a caption as wrapped text: tokens shaded by relevance, the phrase underlined.
 
-The text is laid out here, from measured widths, so that nothing overlaps or is cut however
+The text is laid out from measured widths, so that nothing overlaps or is cut, however
 long the caption and its words are.
 """
 
@@ -14,17 +14,17 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from clip_grounding.figures.style import FAINT, INK, PHRASE, WORD_SHADES, text_width
+from clip_grounding.figures.style import FAINT, INK, PHRASE, WORD_SHADES, axes_size, text_width
 
 SIZE = 6.5
 LINE_HEIGHT = 10.0
 """Points."""
 
 SHADES = LinearSegmentedColormap.from_list("relevance of words", WORD_SHADES)
-"""From none to the caption's largest; black text stays readable on all of it."""
+"""From zero relevance to the caption's largest; black text stays readable on every shade."""
 
-_PAD = 0.8  # points from a shade's edge to what is above and below
-_LONGEST_PART = 100  # characters: measuring every prefix of an endless word would never end
+_PAD = 0.8  # points between a shade and the lines above and below
+_LONGEST_PART = 100  # characters: measuring every prefix of a very long word would take too long
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def wrap_words(text: str, bold: tuple[int, int], width: float) -> list[Word]:
     Returns
     -------
     list of Word
-        Every character but white space is in exactly one of them.
+        Every character except white space is in exactly one of them.
     """
     words, x, line = [], 0.0, 0
     for match in re.finditer(r"\S+", text):
@@ -85,7 +85,7 @@ def wrap_words(text: str, bold: tuple[int, int], width: float) -> list[Word]:
 
 
 def caption_height(text: str, phrase: tuple[int, int], width: float) -> float:
-    """Height in inches of a caption that is as wide as `width` inches."""
+    """Return the height in inches of a caption that is `width` inches wide."""
     words = wrap_words(text, phrase, 72 * width)
     return (words[-1].line + 1 if words else 1) * LINE_HEIGHT / 72
 
@@ -102,7 +102,7 @@ def draw_caption(
     Parameters
     ----------
     axes : Axes
-        As wide and high (see `caption_height`) as the text shall be.
+        As wide and high (see `caption_height`) as the text will be.
     text : str
         Any text: nothing in it is interpreted.
     phrase : (int, int)
@@ -112,7 +112,7 @@ def draw_caption(
     relevance : ndarray of float, shape (n_tokens,)
         At least 0; the largest has the strongest shade.
     """
-    across, down = axes.get_position().size * axes.figure.get_size_inches() * 72
+    across, down = axes_size(axes) * 72
     axes.set_axis_off()
     axes.set_xlim(0, across)
     axes.set_ylim(down, 0)
@@ -121,7 +121,7 @@ def draw_caption(
     words = wrap_words(text, phrase, across)
     for word in words:
         middle = (word.line + 0.5) * LINE_HEIGHT
-        for token in np.argsort(relevance, kind="stable"):  # of tokens in one place the largest
+        for token in np.argsort(relevance, kind="stable"):  # where tokens overlap, the largest
             start, end = max(tokens[token, 0], word.start), min(tokens[token, 1], word.end)
             if start < end and largest > 0:
                 shade = SHADES(relevance[token] / largest)
@@ -145,7 +145,7 @@ def draw_caption(
 
 
 def printable(text: str) -> str:
-    """Replace characters that have no glyph of their own and could disturb the line."""
+    """Replace characters that have no glyph and could disturb the line."""
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
 
 
@@ -155,15 +155,15 @@ def _weight(position: int, bold: tuple[int, int]) -> str:
 
 @lru_cache(maxsize=4096)
 def _edges(word: str, weight: str) -> np.ndarray:
-    """Left edge of each character of a word, and the right edge of the last."""
+    """Return the left edge of each character of a word, and the right edge of the last."""
     word = printable(word)
     widths = [text_width(word[:stop], SIZE, weight) for stop in range(1, len(word) + 1)]
     return np.maximum.accumulate([0.0, *widths])
 
 
 def find_strokes(words: list[Word], phrase: tuple[int, int]) -> list[tuple[float, float, int]]:
-    """Give a stroke (left, right, line) per line of the phrase, across the spaces within it."""
-    strokes = {}
+    """Return a stroke (left, right, line) for each line of the phrase, spaces included."""
+    strokes: dict[int, tuple[float, float]] = {}
     for word in words:
         start, end = max(word.start, phrase[0]), min(word.end, phrase[1])
         if start < end:

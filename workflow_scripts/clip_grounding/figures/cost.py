@@ -23,7 +23,7 @@ from clip_grounding.figures.style import (
 from clip_grounding.statistics.costs import CLOCK
 
 MOST_NAMED = 8
-"""Points of a panel that have a name beside it."""
+"""The largest number of points of a panel that are named beside it."""
 
 UNKNOWN = "cost not known: these maps were not timed, or on another device"
 
@@ -99,7 +99,7 @@ def draw_cost(summary: pd.DataFrame, confidence: float) -> Figure:
 
 
 def choose_named(points: pd.DataFrame) -> pd.DataFrame:
-    """Points that get a name: all if they are few, else those that no other beats in both.
+    """Choose the points to name: all if they are few, else those that no other beats in both.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def choose_named(points: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        At most `MOST_NAMED` of the rows; of more on the front the best scores.
+        At most `MOST_NAMED` of the rows: the best scores where the front has more.
     """
     if len(points) <= MOST_NAMED:
         return points
@@ -127,7 +127,7 @@ def _draw_points(axes: Axes, points: pd.DataFrame, named: pd.DataFrame) -> None:
         )  # fmt: skip
     low, high = points["seconds_per_map"].min(), points["seconds_per_map"].max()
     axes.set_xscale("log")
-    # Half a power of ten at least, so that there is a tick.
+    # At least half a power of ten, so that there is a tick.
     air = max(1.25, (10**0.5 * low / high) ** 0.5)
     axes.set_xlim(low / air, high * air)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -143,11 +143,11 @@ def _draw_points(axes: Axes, points: pd.DataFrame, named: pd.DataFrame) -> None:
 
 
 def _name_points(figure: Figure, axes: Axes, named: pd.DataFrame, top: float) -> None:
-    """List the named points beside the panel by score, each led to its point."""
+    """List the named points beside the panel by score, each joined to its point by a line."""
     ordered = named.sort_values("mean", ascending=False, kind="stable")
     across, down = figure.get_size_inches()
     low, high = axes.get_ylim()
-    # As near to their points as they can be without touching each other.
+    # As close to their points as possible without touching each other.
     places = _HEIGHT * (high - ordered["mean"].to_numpy()) / (high - low)
     steps = _LINE * np.arange(len(places))
     places = steps + np.maximum.accumulate(places - steps)

@@ -1,6 +1,7 @@
-"""Lines with bands, one per contender, told apart by colour and by dashes."""
+"""Draw lines with bands, one per contender, distinguished by colour and dashes."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,8 +15,13 @@ _DASHES = {
     "mismatched": (0, (2.5, 1)),
 }
 
-CHANCE_LOOKS = {"color": INK, "linewidth": 0.7, "linestyle": (0, (1, 1.5)), "zorder": 2.5}
-"""Of the line that marks the chance level, in every figure."""
+CHANCE_LOOKS: dict[str, Any] = {
+    "color": INK,
+    "linewidth": 0.7,
+    "linestyle": (0, (1, 1.5)),
+    "zorder": 2.5,
+}
+"""Style of the line that marks the chance level, in every figure."""
 
 
 def draw_curve(axes: Axes, x: pd.Series, curve: pd.DataFrame, contender: str, **looks) -> None:
@@ -26,13 +32,13 @@ def draw_curve(axes: Axes, x: pd.Series, curve: pd.DataFrame, contender: str, **
 
 
 def curve_looks(contender: str) -> dict:
-    """Colour, width and dashes of a contender's line."""
+    """Return the colour, width and dashes of a contender's line."""
     dashes = _DASHES.get(contender, "solid")
     return {"color": COLORS[contender], "linewidth": 1, "linestyle": dashes}
 
 
 def curve_handles(contenders: Iterable[str]) -> list[Line2D]:
-    """Legend entries of those contenders, in the order of `LABELS`."""
+    """Return the legend entries of these contenders, in the order of `LABELS`."""
     drawn = set(contenders)
     return [
         Line2D([], [], label=label, **curve_looks(name))
@@ -42,5 +48,5 @@ def curve_handles(contenders: Iterable[str]) -> list[Line2D]:
 
 
 def chance_handle(label: str) -> Line2D:
-    """Legend entry of the chance level."""
+    """Return the legend entry of the chance level."""
     return Line2D([], [], label=label, **CHANCE_LOOKS)

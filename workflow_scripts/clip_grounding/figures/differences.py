@@ -1,4 +1,4 @@
-"""What matched relevance has beyond each reference: paired differences of every model."""
+"""Draw the paired differences between matched relevance and each reference, for every model."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ from clip_grounding.figures.style import (
 from clip_grounding.scoring.baselines import BASELINES
 
 LEVEL = 0.05
-"""A difference whose corrected p-value is not below is drawn hollow."""
+"""Differences whose corrected p-value is not below this level are drawn hollow."""
 
 REFERENCES = (
     *(name for name, baseline in BASELINES.items() if not baseline.is_chance),
@@ -87,7 +87,7 @@ def draw_differences(
 
 
 def _own_references(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Rows against `REFERENCES`; ``contender`` is the reference, so rows have its colour."""
+    """Return the rows against `REFERENCES`, with the reference as ``contender`` for its colour."""
     is_baseline = comparisons["reference_model"] == "baseline"
     references = comparisons["reference_attribution"].where(
         is_baseline, comparisons["reference_prompt"]
@@ -97,7 +97,7 @@ def _own_references(comparisons: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scale(axes: Axes, low: float, high: float) -> None:
-    """Give the values room right of the dots, and a number to every tick that has room for one."""
+    """Leave room for values to the right of the dots, and label the ticks that have room."""
     inside = panel_width(axes)
     span = (high - low or 1) * inside / (inside - _VALUE - _DOT)
     left = low - _DOT / inside * span

@@ -1,4 +1,4 @@
-"""Necessity and sufficiency of regions: does the model use the region of a phrase?"""
+"""Draw necessity and sufficiency of regions: does the model use the region of a phrase?"""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -98,7 +98,7 @@ def _draw_model(axes: Axes, rows: pd.DataFrame, top: float) -> None:
 
 
 def _legend_handles() -> list[Line2D]:
-    """The prompts' colours, then the measures' markers; columns are filled downwards."""
+    """Return the prompts' colours, then the measures' markers; columns are filled downwards."""
     prompts = [
         Line2D([], [], color=COLORS[prompt], marker="o", markersize=3.5, linestyle="none",
                label=f"{prompt} prompt")

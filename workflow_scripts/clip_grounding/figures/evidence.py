@@ -1,4 +1,4 @@
-"""Localisation against faithfulness: does a map that looks right show what the model uses?"""
+"""Draw AP against faithfulness: does a map that looks right show what the model uses?"""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from clip_grounding.figures.style import (
 )
 
 MOST_NAMED = 12
-"""Points of a panel that have a name beside it: the most faithful ones."""
+"""The largest number of points of a panel that are named beside it: the most faithful."""
 
 _PAIR = ["model", "attribution"]
 _SIZE = 7
@@ -125,12 +125,12 @@ def _draw_points(axes: Axes, points: pd.DataFrame) -> None:
 
 
 def _name_points(figure: Figure, axes: Axes, named: pd.DataFrame, top: float) -> None:
-    """List points beside the panel by faithfulness, each led to its point."""
+    """List points beside the panel by faithfulness, each joined to its point by a line."""
     if named.empty:
         return
     across, down = figure.get_size_inches()
     low, high = axes.get_ylim()
-    # As near to their points as they can be without touching each other.
+    # As close to their points as possible without touching each other.
     places = _HEIGHT * (high - named["mean_y"].to_numpy()) / (high - low)
     steps = _LINE * np.arange(len(places))
     places = steps + np.maximum.accumulate(places - steps)

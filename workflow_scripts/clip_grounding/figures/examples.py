@@ -1,6 +1,6 @@
-"""The page of examples: for a few phrases, what CLIP looked at, in both directions.
+"""Choose and collect the examples: for a few phrases, the maps of both directions.
 
-The phrases are not picked by hand: they spread evenly over the scores of a shard.
+The phrases are not hand-picked: they are spread evenly over the scores of a shard.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from clip_grounding.vocabulary import MAP_PROMPTS, PHRASE
 
 @dataclass(frozen=True)
 class Example:
-    """All that the page shows of one phrase.
+    """What the page shows of one phrase.
 
     Attributes
     ----------
     image_id : int
     share : float
-        The part of the shard's phrases that score lower.
+        Share of the shard's phrases that score lower.
     image : ndarray of uint8, shape (height, width, 3)
     region : ndarray of bool, shape (height, width)
     text : str
@@ -36,7 +36,7 @@ class Example:
     words : ndarray of float32, shape (n_tokens,), or None
         Matched image-to-text relevance.
     scores : dict of (direction, prompt) to str
-        The scores in print.
+        The scores as text.
     """
 
     image_id: int
@@ -75,12 +75,12 @@ def choose_examples(scores: pd.DataFrame, count: int, metric: str = "poster_iou"
     ranked = scores[(scores["prompt"] == "matched") & scores[metric].notna()]
     ranked = ranked.sort_values([metric, *PHRASE]).reset_index(drop=True)
     count = min(count, ranked["image_id"].nunique())
-    chosen = []
+    places: list[int] = []
     for part in range(count):
         middle = (part + 0.5) / count * len(ranked) - 0.5
-        free = ranked[~ranked["image_id"].isin(ranked["image_id"].loc[chosen])]
-        chosen.append(free.index[np.abs(free.index - middle).argmin()])
-    chosen = ranked.loc[sorted(chosen, reverse=True), [*PHRASE, "image_id"]]
+        free = ranked[~ranked["image_id"].isin(ranked["image_id"].loc[places])]
+        places.append(free.index[np.abs(free.index - middle).argmin()])
+    chosen = ranked.loc[sorted(places, reverse=True), [*PHRASE, "image_id"]]
     return chosen.assign(share=chosen.index / max(len(ranked), 1))
 
 
@@ -95,7 +95,7 @@ def gather_examples(
     metric: str = "poster_iou",
     view: View = WHOLE,
 ) -> list[Example]:
-    """Bring together what the page shows of the chosen phrases.
+    """Collect what the page shows of the chosen phrases.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def gather_examples(
     relevance, scores : dict of str to DataFrame
         The shard's tables of each evaluated direction.
     read_image : callable
-        File name, height and width of an image to uint8 RGB of shape (height, width, 3).
+        Takes file name, height and width; returns uint8 RGB of shape (height, width, 3).
     metric : str
     view : View
         What the model sees of an image.
@@ -126,13 +126,13 @@ def gather_examples(
         key = (row.narrative, row.phrase)
         narrative, phrase = narratives.loc[row.narrative], phrases.loc[key]
         record = masks.loc[(row.image_id, phrase["mask"])]
-        size = [int(record["height"]), int(record["width"])]
+        height, width = int(record["height"]), int(record["width"])
         patches, tokens, words = {}, None, None
         if "text_to_image" in maps:
             for prompt in MAP_PROMPTS:
                 found = maps["text_to_image"].loc[(*key, prompt)]
                 grid = found["relevance"].reshape(found["grid_height"], found["grid_width"])
-                patches[prompt] = upsample_to_image(grid, *size, view)
+                patches[prompt] = upsample_to_image(grid, height, width, view)
         if "image_to_text" in maps:
             found = maps["image_to_text"].loc[(*key, "matched")]
             tokens = np.stack([found["token_starts"], found["token_ends"]], axis=1)
@@ -141,9 +141,12 @@ def gather_examples(
             Example(
                 image_id=row.image_id,
                 share=row.share,
-                image=read_image(narrative["file_name"], *size),
+                image=read_image(narrative["file_name"], height, width),
                 region=decode_region(
-                    *size, record["counts"], f"image {row.image_id}, mask {phrase['mask']}"
+                    height,
+                    width,
+                    record["counts"],
+                    f"image {row.image_id}, mask {phrase['mask']}",
                 ),
                 text=narrative["text"],
                 phrase=(int(phrase["char_start"]), int(phrase["char_end"])),
@@ -161,7 +164,7 @@ def gather_examples(
 
 
 def print_score(row: pd.Series, metric: str) -> str:
-    """Give a score in print, with a word where the map was flat or the phrase was left out."""
+    """Return a score as text, and say where the map is flat or the phrase was left out."""
     if np.isnan(row[metric]):
         return "none"
     return f"{row[metric]:.3f}" + (" (flat map)" if row["degenerate"] else "")

@@ -1,4 +1,4 @@
-"""Rows of contenders in groups, one per model and attribution: what bars and differences share."""
+"""Lay out rows of contenders in groups, one per model and attribution."""
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from clip_grounding.figures.style import (
     LABELS,
     PAGE_HEIGHT,
     add_axes,
+    axes_size,
     text_width,
 )
 
@@ -19,7 +20,7 @@ ROW = 0.14
 TITLE = 0.21
 """Room above a panel for the direction's name, in inches."""
 
-_LOWEST_ROW = 0.1  # where a printed value still has room
+_LOWEST_ROW = 0.1  # still has room for a printed value
 _GROUP_GAP = 0.09
 _MARGIN = 0.08
 _NARROWEST_PANEL = 1.15
@@ -27,7 +28,7 @@ _NAME_SIZE = 7
 
 
 def arrange_rows(rows: pd.DataFrame, models: list[str], attributions: list[str]) -> pd.DataFrame:
-    """Say in which group each row stands and where.
+    """Add each row's group and position.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def lay_out_panels(
     above: float,
     below: float,
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure with a panel per direction, its groups named at the left.
+    """Make a figure with a panel per direction and the groups' names at the left.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def lay_out_panels(
         As wide as a column, wider where a model's name is very long. Rows are made lower where
         it would be higher than a page, as far as their text allows.
     list of Axes
-        Their y is that of the rows.
+        Their y axis is that of the rows.
     """
     pairs = [(model, attribution) for model in models for attribution in attributions]
     names = [f"{model}\n{how}" if len(attributions) > 1 else model for model, how in pairs]
@@ -114,5 +115,5 @@ def lay_out_panels(
 
 
 def panel_width(axes: Axes) -> float:
-    """Width of a panel in inches."""
-    return axes.get_position().width * axes.figure.get_size_inches()[0]
+    """Return the width of a panel in inches."""
+    return axes_size(axes)[0]

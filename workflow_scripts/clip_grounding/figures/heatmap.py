@@ -1,4 +1,6 @@
-"""The table of models and attributions in colours: which pair is best, and by how much?"""
+"""Draw models and attributions as a heat map: which pair is best, and by how much?"""
+
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -44,8 +46,7 @@ _BELOW = 0.3  # the note
 def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
     """Draw mean strict AP: a panel per direction, a row per attribution, a column per model.
 
-    Rows and columns are sorted by their means, best first; a pair that is not there takes no
-    part in them.
+    Rows and columns are sorted by their means, best first; the means leave out missing pairs.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
     Returns
     -------
     Figure
-        As high and as wide as its cells need: ten models and ten attributions fill a page.
+        As large as its cells need: ten models and ten attributions fill a page.
     """
     rows = rankings[rankings["metric"] == _METRIC]
     tables = [
@@ -81,7 +82,7 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
     handles = _legend_handles(tables)
     needed = [
         text_width(note, _SMALL) / 72,
-        *(text_width(h.get_label(), _SMALL) / 72 + 0.5 for h in handles),
+        *(text_width(str(h.get_label()), _SMALL) / 72 + 0.5 for h in handles),
     ]
     width = max(left + n_columns * column, max(needed) + _MARGIN) + _MARGIN
     above = _MARGIN + LEGEND_ROW * len(handles)
@@ -105,7 +106,7 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
 
 
 def sort_names(rows: pd.DataFrame, axis: str) -> list[str]:
-    """Names of the models or attributions of a direction, the highest mean of means first."""
+    """Return the models or attributions of a direction, the highest mean of means first."""
     means = rows.groupby(axis)["mean"].mean()
     return list(means.sort_index().sort_values(ascending=False, kind="stable").index)
 
@@ -128,7 +129,7 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame) -> None:
             if is_tied:
                 axes.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.9, **_tied_looks()))
             interval = f"{cell['ci_low']:.3f}–{cell['ci_high']:.3f}"
-            looks = {"ha": "center", "va": "center_baseline"}
+            looks: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
             axes.text(
                 x + 0.5, y + 0.36, f"{cell['mean']:.3f}", fontsize=_SMALL,
                 fontweight="bold" if is_tied else "normal", **looks,

@@ -1,4 +1,4 @@
-"""Pictures of one phrase: its region outlined, a relevance map over the image, the masked image."""
+"""Draw a relevance map over its image, and outline a region."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import Normal, Stroke
 
 HEAT = colormaps["viridis"]
-"""Perceptually uniform, and the same to colour-blind eyes and in grey print."""
+"""Perceptually uniform, also to colour-blind readers and in greyscale print."""
 
 _OPACITY = 0.65
 
@@ -18,7 +18,7 @@ def overlay(image: np.ndarray, relevance: np.ndarray) -> np.ndarray:
     ----------
     image : ndarray of uint8, shape (height, width, 3)
     relevance : ndarray of float, shape (height, width)
-        Coloured from its smallest to its largest value; a flat map has one colour.
+        Coloured from its smallest to its largest value; a flat map has a single colour.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def show_picture(axes: Axes, picture: np.ndarray, region: np.ndarray | None = No
     axes : Axes
     picture : ndarray of uint8, shape (height, width, 3)
     region : ndarray of bool, shape (height, width), optional
-        Outlined in white within black, which shows on every picture.
+        Outlined in white on black, which is visible on every picture.
     """
     height, width = picture.shape[:2]
     axes.imshow(picture, extent=(0, width, height, 0), aspect="auto")

@@ -1,4 +1,4 @@
-"""The layout of the page of examples: one row per phrase, as high as its pictures and caption."""
+"""Draw the page of examples: one row per phrase, as high as its pictures and caption."""
 
 from collections.abc import Callable, Collection
 from typing import NamedTuple
@@ -40,7 +40,7 @@ _TALLEST = 1.2  # height of a picture, as a multiple of its column's width
 
 
 class _Column(NamedTuple):
-    """A column: its direction, its heading, the contender that it shows, what fills it."""
+    """A column: its direction, heading and contender, and the function that fills it."""
 
     direction: str
     heading: str
@@ -49,7 +49,7 @@ class _Column(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """The columns of a page, and in inches its width, a picture's and the caption's."""
+    """The columns of a page, and the widths of page, picture and caption in inches."""
 
     columns: list[_Column]
     page: float
@@ -61,12 +61,12 @@ class _Plan(NamedTuple):
 
 
 def draw_examples(examples: list[Example], directions: Collection[str]) -> Figure:
-    """Draw the page.
+    """Draw the page of examples.
 
     Parameters
     ----------
     examples : list of Example
-        One row each. Without any the page says so.
+        One row each. A page without any says so.
     directions : collection of str
         The evaluated directions: only their columns are shown.
 
@@ -123,7 +123,7 @@ def _masked_image(example: Example) -> tuple:
 
 
 def _picture_size(example: Example, plan: _Plan) -> tuple[float, float]:
-    """Width and height in inches of an example's pictures."""
+    """Return the width and height in inches of an example's pictures."""
     height, width = example.region.shape
     scale = min(plan.picture / width, _TALLEST * plan.picture / height)
     return scale * width, scale * height
@@ -156,6 +156,8 @@ def _draw_caption_column(
 ) -> None:
     height = caption_height(example.text, example.phrase, width)
     axes = add_axes(figure, left, top, width, height)
+    assert example.tokens is not None  # image to text is evaluated
+    assert example.words is not None
     draw_caption(axes, example.text, example.phrase, example.tokens, example.words)
     matched, unimodal = (
         example.scores["image_to_text", prompt] for prompt in ("matched", "unimodal")
@@ -177,7 +179,7 @@ def _write_title(figure: Figure, example: Example, top: float) -> None:
 
 
 def _write_headings(figure: Figure, plan: _Plan) -> None:
-    """Name each column, over a rule in its contender's colour, and each direction once."""
+    """Write each column's name over a rule in its contender's colour, and each direction once."""
     named = {""}
     for number, column in enumerate(plan.columns):
         left = plan.left(number)
@@ -210,7 +212,7 @@ def _list_keys(directions: Collection[str]) -> list[tuple[Colormap | None, str]]
 
 
 def choice_direction(directions: Collection[str]) -> str:
-    """Direction whose scores the rows are chosen by: text to image where it is evaluated."""
+    """Return the direction whose scores choose the rows: text to image where it is evaluated."""
     return next(name for name in DIRECTION_LABELS if name in directions)
 
 

@@ -1,4 +1,4 @@
-"""The poster's scores of every contender, with the published ones."""
+"""Draw the poster's score of every contender, with the published ones."""
 
 import pandas as pd
 from matplotlib.figure import Figure

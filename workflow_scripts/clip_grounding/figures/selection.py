@@ -1,13 +1,13 @@
-"""What a figure draws of the tables: which rows of a summary, and which contender each is."""
+"""Select the rows that a figure draws, and name the contender of each."""
 
 import pandas as pd
 
 MOST_PAIRS = 20
-"""Models with attributions that a chart with a group or a panel for each has room for."""
+"""The largest number of groups or panels, one per model and attribution, in a chart."""
 
 
 def pooled_means(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Rows of one metric over all phrases, each phrase weighing the same."""
+    """Return the rows of one metric over all phrases, each phrase with the same weight."""
     rows = (summary["metric"] == metric) & (summary["slice"] == "all")
     return summary[rows & (summary["average"] == "phrase")]
 
@@ -18,23 +18,23 @@ def name_contenders(table: pd.DataFrame) -> pd.Series:
 
 
 def keep_best(rows: pd.DataFrame, values: pd.Series) -> tuple[pd.DataFrame, str]:
-    """Leave out what a chart has no room for: all but the `MOST_PAIRS` best pairs.
+    """Keep only the `MOST_PAIRS` best pairs, as many as a chart has room for.
 
-    Pairs of model and attribution are taken from the top of every direction's ranking, in turn.
+    Pairs of model and attribution are taken from the top of each direction's ranking in turn.
 
     Parameters
     ----------
     rows : DataFrame
         Columns direction, model and attribution.
     values : Series
-        What each row counts in its pair's ranking; missing where it does not.
+        Value of each row in its pair's ranking; missing where it has none.
 
     Returns
     -------
     DataFrame
         The rows of those pairs, and of the baselines.
     str
-        A notice of what is left out, empty where nothing is.
+        A note on what is left out; empty where nothing is.
     """
     pair = ["model", "attribution"]
     is_baseline = rows["model"] == "baseline"
@@ -47,16 +47,16 @@ def keep_best(rows: pd.DataFrame, values: pd.Series) -> tuple[pd.DataFrame, str]
 
 
 def of_model(table: pd.DataFrame, model: str, attribution: str) -> pd.DataFrame:
-    """Rows of one model and attribution and of the baselines, with the column ``contender``."""
+    """Return the rows of one model and attribution and the baselines, with ``contender``."""
     own = (table["model"] == model) & (table["attribution"] == attribution)
     rows = table[own | (table["model"] == "baseline")]
     return rows.assign(contender=name_contenders(rows))
 
 
 def chance_levels(summary: pd.DataFrame) -> pd.Series:
-    """Chance level of average precision by direction: the mean share of what is right.
+    """Return the chance level of average precision by direction: the mean share that is right.
 
-    Every contender of a direction is compared on the same phrases, but ``mismatched``, which
+    Every contender of a direction is compared on the same phrases, except ``mismatched``, which
     some phrases lack.
     """
     levels = pooled_means(summary, "chance")

@@ -1,4 +1,4 @@
-"""Strict average precision by slice of the phrases: does the lead hold for all of them?"""
+"""Draw strict average precision by slice of the phrases: does the lead hold for all of them?"""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ ROWS = {
     ("caption_words", "41-70"): "caption of 41–70 words",
     ("caption_words", ">70"): "caption of over 70 words",
 }
-"""Slices and levels of `slices.SLICES` in plain words, from top to bottom."""
+"""Labels of the slices and levels of `slices.SLICES`, from top to bottom."""
 
 MARKERS = {"matched": "o", "unimodal": "s", "random": "D"}
 """Contenders drawn, from the top of a row to its bottom."""
@@ -113,7 +113,7 @@ def draw_slices(summary: pd.DataFrame, model: str, attribution: str, confidence:
 
 
 def _place_rows(rows: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Inches from the top to the middle of each row that has a phrase, slices set apart."""
+    """Return inches from the top to the middle of each row with a phrase, slices set apart."""
     present = set(zip(rows["slice"], rows["level"], strict=True))
     places, y, last = {}, -_ROW / 2, None
     for key in (key for key in ROWS if key in present):

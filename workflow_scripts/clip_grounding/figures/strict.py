@@ -1,4 +1,4 @@
-"""The strict average precision of every contender, with the chance level."""
+"""Draw the strict average precision of every contender, with the chance level."""
 
 import pandas as pd
 from matplotlib.figure import Figure

@@ -1,10 +1,11 @@
-"""One look for every figure: colours per contender, type, and reproducible files."""
+"""Set the style of every figure: a colour per contender, fonts, and reproducible files."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib.style
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -21,15 +22,15 @@ PAGE_WIDTH = 7.2
 """Width of a figure across the page, in inches."""
 
 PAGE_HEIGHT = 9.2
-"""What a figure with many models should not exceed, to fit a page with its caption, in inches."""
+"""Largest height of a figure, to fit a page with its caption, in inches."""
 
 LEGEND_ROW = 0.13
 """Height of a row of a legend, in inches."""
 
 NOTE_LINE = 0.12
-"""From line to line of the notes at the bottom of a figure, in inches."""
+"""Line spacing of the notes at the bottom of a figure, in inches."""
 
-FONT = "DejaVu Sans"  # ships with matplotlib: text is measured and looks alike everywhere
+FONT = "DejaVu Sans"  # ships with matplotlib: text looks and measures the same everywhere
 
 COLORS = {
     **{name: baseline.color for name, baseline in BASELINES.items()},
@@ -37,7 +38,7 @@ COLORS = {
     "mismatched": "#0072B2",
     "matched": "#D55E00",
 }
-"""Fill per contender (Okabe and Ito's colour-blind safe palette, greys for what sees nothing)."""
+"""Fill per contender (Okabe and Ito's colour-blind-safe palette; greys for blind baselines)."""
 
 LABELS = {
     **{name: baseline.label for name, baseline in BASELINES.items()},
@@ -52,19 +53,19 @@ DIRECTION_LABELS = {"text_to_image": "text to image", "image_to_text": "image to
 
 INK = "#222222"
 FAINT = "#767676"
-"""The lightest grey that still has the contrast of readable text on white (4.5 : 1)."""
+"""The lightest grey with enough contrast for text on white (4.5 : 1)."""
 
 PUBLISHED = "#000000"
-"""Of markers at published values."""
+"""Colour of markers at published values."""
 
 BAND = "#F4F4F4"
-"""Behind every other row of a long list."""
+"""Colour behind every other row of a long list."""
 
 COUNTS = "#DDDDDD"
-"""Of bars that count phrases, which are no contender."""
+"""Colour of bars that count phrases, which are not a contender."""
 
 PHRASE = "#882255"
-"""Underline of the phrase in a caption: no contender's colour."""
+"""Colour of the underline of the phrase in a caption: no contender's."""
 
 OUTCOMES = {
     "grounded": "#44B892",
@@ -83,7 +84,7 @@ OUTCOME_LABELS = {
 """Name per outcome, in the order in which outcomes are drawn."""
 
 WORD_SHADES = ("#FFFFFF", "#E69F00")
-"""Of a word without relevance and of the caption's most relevant one."""
+"""Shades of a word without relevance and of the caption's most relevant word."""
 
 _STYLE = {
     "font.family": FONT,
@@ -109,18 +110,18 @@ _LARGEST_PNG_SIDE = 60_000  # Agg draws fewer than 2**16 pixels
 
 
 def house_style() -> AbstractContextManager:
-    """Style in which figures are made and saved, whatever a user's own settings say."""
+    """Return the style in which figures are made and saved, whatever the user's settings."""
     return matplotlib.style.context(["default", _STYLE])
 
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Width of one line of text in points, at a font size in points."""
+    """Return the width of one line of text in points, at a font size in points."""
     font = FontProperties(family=FONT, size=size, weight=weight)
     return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def shorten(text: str, width: float, size: float, weight: str = "normal") -> str:
-    """Cut a line of text to a width in points, with an ellipsis where something is lost."""
+    """Cut a line of text to a width in points, with an ellipsis where text is lost."""
     if text_width(text, size, weight) <= width:
         return text
     while text and text_width(text + "…", size, weight) > width:
@@ -136,8 +137,15 @@ def add_axes(figure: Figure, left: float, top: float, width: float, height: floa
     )
 
 
+def axes_size(axes: Axes) -> np.ndarray:
+    """Return the width and height of axes in inches."""
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    return np.asarray(axes.get_position().size) * figure.get_size_inches()
+
+
 def add_text(figure: Figure, left: float, top: float, text: str, **looks) -> None:
-    """Write a line into a figure, its baseline placed in inches from the top left corner."""
+    """Write a line in a figure, its baseline placed in inches from the top left corner."""
     across, down = figure.get_size_inches()
     figure.text(left / across, 1 - top / down, text, va="baseline", **looks)
 
@@ -151,7 +159,7 @@ def add_notes(figure: Figure, notes: Iterable[str], margin: float = 0.08, size: 
 
 
 def add_legend(figure: Figure, handles: list, columns: int) -> None:
-    """Put a legend into the top left corner of a figure, `LEGEND_ROW` inches a row."""
+    """Put a legend in the top left corner of a figure, `LEGEND_ROW` inches a row."""
     figure.legend(
         handles=handles,
         loc="upper left",
@@ -168,7 +176,7 @@ def add_legend(figure: Figure, handles: list, columns: int) -> None:
 
 
 def add_rule(figure: Figure, left: float, right: float, top: float, **looks) -> None:
-    """Draw a horizontal rule into a figure, placed in inches from the top left corner."""
+    """Draw a horizontal rule in a figure, placed in inches from the top left corner."""
     across, down = figure.get_size_inches()
     y = 1 - top / down
     looks = {"transform": figure.transFigure, "solid_capstyle": "butt", **looks}

@@ -1,4 +1,4 @@
-"""Foreground IoU against the threshold: would another one than Otsu's change the order?"""
+"""Draw foreground IoU against the threshold: would one other than Otsu's change the order?"""
 
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""From the poster's score to the strict one: what each corrected defect moves."""
+"""Draw the steps from the poster's score to the strict one, one corrected defect each."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ STEPS = {
     "shared_ignored": "other names of the region ignored",
     "no_skipping": "long captions scored too",
 }
-"""The steps of `waterfall.STEPS` in plain words."""
+"""Labels of the steps of `waterfall.STEPS`."""
 
 FINAL = "strict foreground IoU"
 
@@ -117,7 +117,7 @@ def _count(steps: pd.DataFrame) -> str:
 
 
 def _draw_steps(axes: Axes, steps: pd.DataFrame, color: str) -> None:
-    """Bars from mean to mean, the first and the last one from 0."""
+    """Draw bars from mean to mean; the first and the last start at 0."""
     before = None
     for y, step in enumerate(steps.itertuples()):
         if before is None:
@@ -145,7 +145,7 @@ def _draw_steps(axes: Axes, steps: pd.DataFrame, color: str) -> None:
 
 
 def _join(axes: Axes, x: float, y: float) -> None:
-    """Lead from the bar above to the one at y."""
+    """Draw a line from the bar above to the one at y."""
     edge = _BAR / _ROW / 2
     axes.plot([x, x], [y - 1 + edge, y - edge], color=FAINT, linewidth=0.5)
 

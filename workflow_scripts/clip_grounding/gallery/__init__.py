@@ -1,1 +1,1 @@
-"""The gallery: one page to browse what CLIP looked at, which opens from disk without a server."""
+"""Build the gallery: a page for browsing phrases and maps that opens from disk."""

@@ -1,4 +1,4 @@
-"""The gallery's images, each with its regions and the maps of the items that show it."""
+"""Collect the gallery's images, each with its regions and the maps of its items."""
 
 from collections.abc import Callable, Iterator
 
@@ -76,7 +76,7 @@ def gather_images(
     narratives, masks : DataFrame
         Tables that hold at least the items' images.
     read_image : callable
-        File name, height and width of an image to it in RGB.
+        Takes the file name, height and width of an image; returns it in RGB.
 
     Yields
     ------

@@ -1,4 +1,4 @@
-"""What the page knows of every item before it opens one: text, scores, kind and reason."""
+"""Describe every item for the gallery's list: text, scores, kind and reason."""
 
 import numpy as np
 import pandas as pd
@@ -79,12 +79,12 @@ def build_index(
 
 
 def read_partners(scores: pd.DataFrame) -> dict[tuple, tuple]:
-    """Read whose map each phrase's mismatched one is.
+    """Read which phrase lent its map to each phrase as the mismatched one.
 
     Returns
     -------
     dict of (direction, narrative, phrase) to (narrative, phrase)
-        Without those that have none. It is the same for every model and attribution.
+        Phrases without a partner are left out. All models and attributions share partners.
     """
     borrowed = scores[scores["partner_narrative"] >= 0].drop_duplicates(["direction", *PHRASE])
     keys = borrowed[["direction", *PHRASE]].itertuples(index=False, name=None)
@@ -93,7 +93,7 @@ def read_partners(scores: pd.DataFrame) -> dict[tuple, tuple]:
 
 
 def list_contenders(scores: pd.DataFrame) -> list[dict]:
-    """List each model's prompts in the order of `ORDER`, and last the baselines.
+    """List each model's prompts in the order of `ORDER`, then the baselines.
 
     ``name`` is the key of the contender's label and colour in `figures.style`.
     """
@@ -107,7 +107,7 @@ def list_contenders(scores: pd.DataFrame) -> list[dict]:
 
 
 def _group_scores(items: pd.DataFrame, scores: pd.DataFrame, contenders: list[dict]) -> list[list]:
-    """Each item's scores, contender by contender."""
+    """Return each item's scores, contender by contender."""
     names = [tuple(c[key] for key in ("model", "attribution", "prompt")) for c in contenders]
     places = {name: place for place, name in enumerate(names)}
     wanted = items[["direction", *PHRASE]].assign(item=range(len(items)))

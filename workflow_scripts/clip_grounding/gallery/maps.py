@@ -1,6 +1,6 @@
-"""The relevance maps of the gallery's items, as the scores saw them, packed for the page.
+"""Pack the relevance maps of the gallery's items, as they were scored, for the page.
 
-What a page needs of a map is where it lies within its own range, so a map is packed to 16 bits
+The page shows values relative to the map's own range, so a map is packed to 16 bits
 per patch or token. `mismatched` is another phrase's matched map: the one that the scores say was
 borrowed.
 """

@@ -1,6 +1,6 @@
-"""The files of the gallery: a page, its scripts, and its data as scripts too.
+"""Write the gallery's files: the page, its scripts, and its data as further scripts.
 
-A page that is opened from disk may not read other files, but may load scripts; so every data
+A page opened from disk may not read other files but may load scripts; so every data
 file is a call with JSON as its argument. Pictures and maps come in chunks of some images, which
 the page loads when it needs them.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from clip_grounding.files import replacing
 
 ASSETS = Path(__file__).parent / "assets"
-"""The page and what it loads but the data. The rule's settings hold the digest of each."""
+"""The page and what it loads, data excepted. The rule's settings hold each file's digest."""
 
 PAGE = "index.html"
 IMAGES_PER_CHUNK = 16
@@ -30,10 +30,10 @@ def write_page(page: Path, folder: Path, index: dict, images: Iterable[dict]) ->
     page : Path
         The HTML file.
     folder : Path
-        For what it loads, beside it and of the name that the page has in its links: `files`.
+        For what the page loads, beside it and with the name that its links use: `files`.
         Chunks of an earlier gallery are removed, other files stay.
     index : dict
-        What the page knows from the start, see `index.build_index`.
+        What the page loads first, see `index.build_index`.
     images : iterable of dict
         See `images.gather_images`. Consumed chunk by chunk.
     """
@@ -54,7 +54,7 @@ def write_page(page: Path, folder: Path, index: dict, images: Iterable[dict]) ->
 
 
 def list_files(folder: Path) -> list[str]:
-    """List the names in a gallery's folder that are of files which `write_page` writes."""
+    """List the files in a gallery's folder that `write_page` wrote."""
     own = {"index.js", *(asset.name for asset in ASSETS.iterdir())} - {PAGE}
     return sorted(
         path.name for path in folder.iterdir() if path.name in own or _CHUNK.fullmatch(path.name)

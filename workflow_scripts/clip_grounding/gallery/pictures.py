@@ -1,4 +1,4 @@
-"""The pictures of the gallery and the colours that the page gives to relevance."""
+"""Encode the gallery's pictures, and describe the colours of relevance for the page."""
 
 import io
 from base64 import b64encode
@@ -12,13 +12,13 @@ from clip_grounding.figures.overlays import overlay
 from clip_grounding.figures.style import COLORS, DIRECTION_LABELS, LABELS, PHRASE
 
 LONGEST_SIDE = 400
-"""Pixels of a picture's longer side; smaller images stay as they are."""
+"""Longest side of a picture in pixels; smaller images stay as they are."""
 
 _QUALITY = 72
 
 
 def encode_picture(image: Image.Image) -> str:
-    """Give an image as a data URI of a WebP, no larger than `LONGEST_SIDE`."""
+    """Return an image as a data URI of a WebP, no larger than `LONGEST_SIDE`."""
     scale = LONGEST_SIDE / max(image.size)
     if scale < 1:
         size = [max(1, round(scale * side)) for side in image.size]
@@ -29,7 +29,7 @@ def encode_picture(image: Image.Image) -> str:
 
 
 def describe_look() -> dict:
-    """Colours and names as in the figures.
+    """Return colours and names as in the figures.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Which phrases the gallery shows, and why each of them.
+"""Choose the phrases that the gallery shows, with a reason for each.
 
-An item is a phrase in a direction. `random` draws items evenly; `stratified` keeps a part for
+An item is a phrase in one direction. `random` draws items evenly; `stratified` keeps a part for
 the best, the worst and the most surprising, and spreads the rest over kinds and areas.
 """
 
@@ -11,13 +11,13 @@ from clip_grounding.statistics.slices import assign_levels
 from clip_grounding.vocabulary import PHRASE
 
 METRIC = "ap"
-"""Strict average precision: what best, worst and surprising refer to."""
+"""Strict average precision, which best, worst and surprising refer to."""
 
 SELECTED_BY = [*PHRASE, "image_id", "direction", "model", "prompt", "region_area", METRIC]
 """The columns of ``scores.parquet`` that a selection needs."""
 
 NOTABLE_SHARE = 0.05
-"""Part of a direction's items that each of the `REASONS` but the last gets."""
+"""Share of a direction's items for each of `REASONS` except the last."""
 
 REASONS = {
     "best": "highest score",
@@ -27,7 +27,7 @@ REASONS = {
     "disputed": "models disagree most",
     "sample": "spread over kind and area",
 }
-"""Why an item is shown, in words. Without strata, all are a `sample`."""
+"""Why an item is shown. Without strata, every item is a `sample`."""
 
 
 def choose_items(
@@ -39,7 +39,7 @@ def choose_items(
     strategy: str,
     seed: int,
 ) -> pd.DataFrame:
-    """Choose what the gallery shows.
+    """Choose the items that the gallery shows.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def choose_items(
     directions : list of str
         Each gets an equal part of the items.
     items : int
-        Fewer are chosen where there are fewer.
+        How many to choose; fewer where there are fewer.
     strategy : {"stratified", "random"}
     seed : int
 
@@ -83,7 +83,7 @@ def choose_items(
 
 
 def list_candidates(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """One row per phrase of a direction, in an order that is drawn, the same in each direction.
+    """List a direction's phrases in a random order, the same in each direction.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def list_candidates(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _take_notable(candidates: pd.DataFrame, quota: int) -> list[tuple[int, str]]:
-    """Position and reason of the extremes, reasons in turn, an image once per reason."""
+    """Return position and reason of the extremes, reasons in turn, an image once per reason."""
     rankings = {
         "best": candidates["score"].sort_values(ascending=False, kind="stable"),
         "worst": candidates["score"].sort_values(kind="stable"),
@@ -119,7 +119,7 @@ def _take_notable(candidates: pd.DataFrame, quota: int) -> list[tuple[int, str]]
     }
     queues = {reason: list(ranking.dropna().index) for reason, ranking in rankings.items()}
     images = candidates["image_id"].to_numpy()
-    shown = {reason: set() for reason in queues}
+    shown: dict[str, set[int]] = {reason: set() for reason in queues}
     taken: dict[int, str] = {}
     for _ in range(max(1, round(NOTABLE_SHARE * quota))):
         for reason, queue in queues.items():
@@ -134,7 +134,7 @@ def _take_notable(candidates: pd.DataFrame, quota: int) -> list[tuple[int, str]]
 def _take_sample(
     candidates: pd.DataFrame, count: int, strategy: str, taken: set[int]
 ) -> list[tuple[int, str]]:
-    """Position and reason of the rest: strata take turns, each in the order drawn."""
+    """Return position and reason of the rest: strata take turns, each in the order drawn."""
     free = candidates[~candidates.index.isin(taken)]
     if strategy == "stratified":
         turn = free.groupby(["kind", "area_level"]).cumcount()

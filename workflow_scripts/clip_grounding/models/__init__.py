@@ -1,1 +1,1 @@
-"""CLIP-like models: a checkpoint folder opened up into towers, by one adapter per family."""
+"""Open the checkpoints of CLIP-like models as towers, with one adapter per family."""

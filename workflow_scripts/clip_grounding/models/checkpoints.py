@@ -1,6 +1,6 @@
-"""A model's checkpoint folder: fetched from the hub, or linked to a folder of this machine.
+"""Make a model's checkpoint folder: fetched from the hub, or linked to a local folder.
 
-Only what inference needs is brought, so that jobs load from one known folder without a
+Only what inference needs is fetched, so that jobs load from one known folder without a
 network; its manifest, written last, says what it holds.
 """
 
@@ -32,7 +32,7 @@ _SETTINGS = (
     "tokenizer_config.json",
     "special_tokens_map.json",
 )
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first that a checkpoint has
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # the first of these that a checkpoint has
 
 
 _CONVERSION = (
@@ -47,7 +47,7 @@ _CONVERSION = (
 def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) -> None:
     """Make `folder` a checkpoint that ``from_pretrained`` loads, with its manifest.
 
-    A hub checkpoint that is there already, whole and of that revision, is not fetched again; one
+    A hub checkpoint that is already there, complete and of that revision, is not fetched again; one
     whose download was interrupted is continued.
 
     Parameters
@@ -62,7 +62,7 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
     Raises
     ------
     InputError
-        The checkpoint cannot be had, lacks a file that inference needs, or is of a model or a
+        The checkpoint cannot be fetched, lacks a file that inference needs, or is of a model or a
         tokenizer that no job could use; or making `folder` would remove files that the workflow
         did not write. `folder` stays as it was.
     """
@@ -85,8 +85,8 @@ def fetch_checkpoint(checkpoint: str, revision: str | None, folder: str | Path) 
         if revision is None or not _has_begun(partial):
             drop_part(folder)
         raise
-    # It imports transformers, for seconds, and with it the hub's client: not before that is told
-    # that the network may be used.
+    # Importing it takes seconds and loads the hub's client, which must first be told that the
+    # network may be used.
     from clip_grounding.models.checks import check_weights
 
     try:
@@ -103,13 +103,13 @@ def stay_offline() -> None:
 
 
 def _has_begun(partial: Path) -> bool:
-    """Whether any of a hub checkpoint has arrived, even part of a file."""
+    """Return whether anything of a hub checkpoint has arrived, even part of a file."""
     files = (path for path in partial.rglob("*") if path.is_file() and path.name != NOTE)
     return any(".cache" not in path.parts or path.suffix == ".incomplete" for path in files)
 
 
 def _is_here(folder: Path, checkpoint: str, revision: str) -> bool:
-    """Whether a folder holds a hub checkpoint already, by the copy of its manifest."""
+    """Return whether a folder already holds a hub checkpoint, judging by its manifest's copy."""
     record = read_record(folder)
     try:
         if folder.is_symlink() or record is None:
@@ -131,8 +131,8 @@ def _link_local(source: Path, partial: Path, folder: Path) -> None:
     for name in names:
         if not (source / name).is_file():
             raise InputError(
-                f"{source / name}: is no file, or a link to none: fetch the checkpoint again, with"
-                " the files that its links point at"
+                f"{source / name}: is not a file, or is a dangling link: fetch the checkpoint"
+                " again, with the files that its links point at"
             )
     read_model_config(source)
     for name in names:
@@ -152,7 +152,7 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
         tree = HfApi().list_repo_tree(checkpoint, revision=revision, recursive=True)
         files = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
         wanted = _select_files(files, origin)
-        # What the model is comes first: weights that no adapter opens are not worth their time.
+        # The settings come first: weights that no adapter opens need not be downloaded.
         snapshot_download(
             checkpoint, revision=revision, local_dir=partial, allow_patterns=["config.json"]
         )
@@ -170,7 +170,7 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
             " `checkpoint`"
         ) from error
     for name in wanted:
-        lfs = files[name].lfs  # the hub knows the sha256 of large files alone
+        lfs = files[name].lfs  # the hub knows the sha256 of large files only
         if lfs is not None and (digest := digest_file(partial / name)) != lfs.sha256:
             (partial / name).unlink()
             raise InputError(
@@ -181,7 +181,7 @@ def _fetch_from_hub(checkpoint: str, revision: str, partial: Path) -> None:
 
 
 def _select_files(names: Iterable[str], origin: str) -> list[str]:
-    """Choose what inference needs among a checkpoint's files; raise if something is missing."""
+    """Choose what inference needs from a checkpoint's files; raise if something is missing."""
     names = set(names)
     _refuse_adapter(names, origin)
     if "config.json" not in names:
@@ -211,7 +211,7 @@ def _select_files(names: Iterable[str], origin: str) -> list[str]:
 
 
 def _refuse_adapter(names: Iterable[str], origin: str) -> None:
-    """Refuse a folder whose model is the weights with an adapter beside them."""
+    """Refuse a folder whose model consists of weights and a separate adapter."""
     for name in sorted(names):
         if re.fullmatch(r"adapter_(config\.json|model\..*)", name):
             raise InputError(
@@ -233,7 +233,7 @@ def _is_weights(name: str) -> bool:
 
 
 def _refuse_settings(folder: Path, origin: str) -> None:
-    """Refuse a checkpoint by all of its files but the weights, which may still have to come."""
+    """Check all files of a checkpoint except the weights, which may not have been fetched yet."""
     from clip_grounding.models.checks import check_settings
 
     _complete_tokenizer(folder, origin)
@@ -253,12 +253,13 @@ def _complete_tokenizer(folder: Path, origin: str) -> None:
     except Exception as error:  # tokenizers raises bare Exception
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{origin}: vocab.json and merges.txt make no tokenizer ({reason}): fetch them again"
+            f"{origin}: vocab.json and merges.txt do not make a tokenizer ({reason}): fetch"
+            " them again"
         ) from error
 
 
 def _refuse_unusable(read: Callable[[Path], object], folder: Path, origin: str) -> None:
-    """Read a part of a checkpoint as jobs will, so that none waits for what it could not use."""
+    """Read part of a checkpoint as jobs will, so that unusable ones are refused early."""
     try:
         read(folder)
     except InputError as error:
@@ -277,12 +278,12 @@ def digest_folder(folder: str | Path, cache: str | Path) -> str | None:
     ----------
     folder : str or Path
     cache : str or Path
-        A JSON file that remembers the digest of each file; it is made where missing.
+        A JSON file that remembers the digest of each file; created if missing.
 
     Returns
     -------
     str or None
-        None where the folder is no checkpoint: fetching it will say why.
+        None where the folder is not a checkpoint: fetching it will say why.
     """
     folder, cache = Path(folder).expanduser().absolute(), Path(cache)
     try:

@@ -1,7 +1,7 @@
 """Check a checkpoint when it is fetched, so that no job waits for one that cannot run.
 
-The weights are read tensor by tensor and never loaded as a model: of that only the names and
-shapes are made, without memory.
+The weights are read tensor by tensor and never loaded as a model, of which only the names and
+shapes are built, without memory.
 """
 
 import re
@@ -25,7 +25,7 @@ from clip_grounding.models.tokenizer import TextTokenizer
 PROBE_TEXTS = ("a star", "there is a red star on the sand, and two dogs in front of the trees")
 
 _HARMLESS = re.compile(r"(.*\.)?(position_ids|causal_attention_mask|attn_mask)")
-_CHUNK = 2**22  # values that are looked at at a time
+_CHUNK = 2**22  # values that are examined at a time
 _CORRECT = "correct the file, or fetch it again"
 _FETCH_AGAIN = "fetch the file again, or give another `checkpoint`"
 
@@ -36,7 +36,7 @@ def check_settings(folder: Path) -> None:
     Raises
     ------
     InputError
-        One is unreadable, or they do not fit each other.
+        One is unreadable, or they do not match each other.
     """
     for path in sorted(folder.glob("*.json")):
         if path.name != "tokenizer.json":
@@ -49,7 +49,7 @@ def check_settings(folder: Path) -> None:
 
 
 def stock_config(folder: str | Path):
-    """Return transformers' config of a checkpoint's model, made of its shape alone.
+    """Return transformers' config of a checkpoint's model, built from its shape alone.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def stock_config(folder: str | Path):
 
 
 def expected_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Return name and shape of each weight that a checkpoint's config.json asks for."""
+    """Return the name and shape of each weight that a checkpoint's config.json asks for."""
     config = stock_config(folder)
 
     def build():
@@ -81,7 +81,7 @@ def expected_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def check_tokenizer(folder: str | Path, config) -> None:
-    """Refuse a tokenizer that is damaged, or is not the model's.
+    """Refuse a tokenizer that is damaged or does not belong to the model.
 
     Parameters
     ----------
@@ -107,9 +107,9 @@ def check_tokenizer(folder: str | Path, config) -> None:
     family = read_model_config(folder).family
     _refuse_lost_merges(path, family)
     if family == "siglip":
-        return  # its configs do not tell the ids
+        return  # its configs do not hold the ids
     if config.model_type == "clip_text_model" and config.eos_token_id == 2:
-        # A CLIP of the time when all said 2: it pools the highest id of a text.
+        # An old CLIP config, which always says 2: the model pools the highest id of a text.
         pooled = max(np.concatenate([tokenizer(text).ids for text in PROBE_TEXTS]))
     else:
         pooled = config.eos_token_id
@@ -122,7 +122,7 @@ def check_tokenizer(folder: str | Path, config) -> None:
 
 
 def _refuse_lost_merges(path: Path, family: str) -> None:
-    """Refuse byte pairs of which entries are in the vocabulary that no merge makes."""
+    """Refuse byte pairs whose vocabulary has entries that no merge makes."""
     content = read_json(path)
     try:
         model = content["model"]
@@ -136,15 +136,15 @@ def _refuse_lost_merges(path: Path, family: str) -> None:
         entries = [entry for entry in words if len(_stem(entry, suffix)) > 1]
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: no readable tokenizer ({error!r}): fetch the checkpoint again"
+            f"{path}: not a readable tokenizer ({error!r}): fetch the checkpoint again"
         ) from error
     lost = [entry for entry in entries if entry not in made]
-    # Of CLIP's all are made by merges; Gemma's has some that its normaliser makes.
+    # In CLIP's, merges make every entry; in Gemma's, the normaliser makes some.
     merges = path.with_name("merges.txt")
     if lost and (family == "clip" or 2 * len(lost) > len(entries)):
         raise InputError(
             f"{merges if merges.exists() else path}: {len(lost)} entries of the vocabulary, such as"
-            f" {lost[0]!r}, are made by no merge: the merges are cut short or damaged; fetch the"
+            f" {lost[0]!r}, are made by no merge: the merges are truncated or damaged; fetch the"
             " file again"
         )
 
@@ -154,7 +154,7 @@ def _stem(entry: str, suffix: str) -> str:
 
 
 def check_weights(folder: Path) -> None:
-    """Refuse weights that are unreadable, not finite, or not those of the config's model.
+    """Refuse weights that are unreadable, not finite, or not those that the config describes.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def check_weights(folder: Path) -> None:
             value = _refusing(read, f"{path}: {name} cannot be read", _FETCH_AGAIN)
             if not isinstance(value, Tensor):
                 raise InputError(
-                    f"{path}: {name} is no tensor: a file of nothing but weights is needed; save"
+                    f"{path}: {name} is not a tensor: a file with only weights is needed; save"
                     " the model with save_pretrained, or give another `checkpoint`"
                 )
             if name not in expected:
@@ -209,7 +209,7 @@ def unused_message(path: str | Path, names: Iterable[str]) -> str:
 
 
 def is_harmless(name: str) -> bool:
-    """Whether a tensor is a constant that old checkpoints have beside their weights."""
+    """Return whether a tensor is a constant that old checkpoints keep beside their weights."""
     return _HARMLESS.fullmatch(name) is not None
 
 
@@ -236,7 +236,7 @@ def read_shards(index: Path) -> list[str]:
     Raises
     ------
     InputError
-        It is no such index, or names files elsewhere.
+        It is not such an index, or names files elsewhere.
     """
     weight_map = read_json(index).get("weight_map")
     shards = weight_map.values() if isinstance(weight_map, dict) else ()
@@ -244,13 +244,14 @@ def read_shards(index: Path) -> list[str]:
         isinstance(shard, str) and shard and Path(shard).name == shard for shard in shards
     ):
         raise InputError(
-            f"{index}: {index.name} is no index of weights beside it: fetch the checkpoint again"
+            f"{index}: {index.name} is not an index of the weights beside it: fetch the"
+            " checkpoint again"
         )
     return sorted(set(shards))
 
 
 def _open_weights(path: Path) -> Iterator[tuple[str, Callable]]:
-    """Yield each tensor's name, and what reads it."""
+    """Yield each tensor's name with a function that reads it."""
     try:
         if path.suffix == ".safetensors":
             weights = safe_open(path, "pt")
@@ -259,14 +260,14 @@ def _open_weights(path: Path) -> Iterator[tuple[str, Callable]]:
             mapped = _is_stored_zip(path)
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
             names, read = list(state), state.__getitem__
-    except Exception as error:  # whose message is left out: torch advises to load it as code
+    except Exception as error:  # hides torch's advice to load the file as code
         raise InputError(f"{path}: {_describe(path)}") from error
     for name in names:
         yield name, lambda name=name: read(name)
 
 
 def _is_stored_zip(path: Path) -> bool:
-    """Whether a pickle of weights is in a zip; torch's are not compressed."""
+    """Return whether a pickle of weights is in a zip; torch does not compress its own."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as members:
@@ -284,7 +285,7 @@ def _describe(path: Path) -> str:
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         return f"is a web page, not weights (a login, perhaps): {_FETCH_AGAIN}"
     return (
-        f"is no file of weights, or one that is cut short or damaged ({path.stat().st_size} bytes):"
+        f"is not a file of weights, or is truncated or damaged ({path.stat().st_size} bytes):"
         f" {_FETCH_AGAIN}"
     )
 
@@ -312,7 +313,7 @@ def _times(shape: Iterable[int]) -> str:
 
 
 def _refusing(make: Callable, what: str, remedy: str):
-    """Call what raises whatever it likes for a bad file; say what it was in one line."""
+    """Call a function that may raise anything for a bad file; report that in one line."""
     try:
         return make()
     except Exception as error:  # torch and transformers have no common class

@@ -1,4 +1,4 @@
-"""The adapter of CLIP, OpenCLIP, LAION's, MetaCLIP's and DFN's checkpoints (``CLIPModel``).
+"""Open the checkpoints of CLIP, OpenCLIP, LAION, MetaCLIP and DFN (``CLIPModel``).
 
 The image tower pools CLS in its last block, the causal text tower its first end-of-text token.
 """
@@ -11,13 +11,13 @@ from clip_grounding.models.towers import Clip, Tower
 
 
 def open_clip(model: nn.Module, end_of_text: int) -> Clip:
-    """Open a transformers ``CLIPModel``, or another model that is built like it.
+    """Open a transformers ``CLIPModel``, or another model with the same architecture.
 
     Parameters
     ----------
     model : CLIPModel or MetaClip2Model
     end_of_text : int
-        Id of the tokenizer's end-of-text.
+        Id of the tokenizer's end-of-text token.
     """
     vision, text = model.vision_model, model.text_model
     side = vision.config.image_size // vision.config.patch_size

@@ -1,7 +1,7 @@
 """Read a model's description from its ``config.json``, without importing torch.
 
-Only the settings that make the model's shape are read. Others (how to run attention, what to
-return, code of the checkpoint's own) are none of a checkpoint's business here.
+Only the settings that determine the model's shape are read. Others (how to run attention, what to
+return, custom code) are ignored.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from clip_grounding.errors import InputError
 
 FAMILIES = {"clip": "clip", "metaclip_2": "clip", "siglip": "siglip"}
-"""``model_type`` of a checkpoint to the adapter that opens it, `clip_grounding.models.<family>`."""
+"""The adapter `clip_grounding.models.<family>` that opens each ``model_type``."""
 
 _HINTS = {
     "siglip2": "; of SigLIP 2 the checkpoints of one fixed resolution, whose type is siglip",
@@ -22,7 +22,7 @@ _HINTS = {
     ),
 }
 
-# What shapes a model: all else in a config.json is left aside.
+# Settings that shape a model: everything else in a config.json is ignored.
 _SHAPE = {
     "vision_config": ("num_channels", "image_size", "patch_size", "vision_use_head"),
     "text_config": (
@@ -53,7 +53,7 @@ _UNSUPPORTED = {
 }
 _LARGEST_FILE = 2**27  # bytes: the longest JSON of a checkpoint, a tokenizer, has 2^25
 
-# Checkpoints leave out what is transformers' default: SigLIP's configs are nearly empty.
+# Checkpoints leave out transformers' defaults: SigLIP's configs are nearly empty.
 _DEFAULTS = {
     "clip": {
         "image_size": 224,
@@ -82,7 +82,7 @@ class ModelConfig:
     image_size, patch_size : int
         Pixels of a side.
     context_length : int
-        Tokens of the longest text, specials included.
+        Tokens of the longest text, including special tokens.
     image_layers, text_layers : int
         Attention layers: the blocks, and in the image tower of SigLIP the pooling head.
     """
@@ -102,7 +102,7 @@ class ModelConfig:
         return side, side
 
     def layers(self, direction: str) -> int:
-        """Attention layers of the tower that a direction explains."""
+        """Return the number of attention layers of the tower that a direction explains."""
         return self.image_layers if direction == "text_to_image" else self.text_layers
 
 
@@ -112,7 +112,7 @@ def read_model_config(folder: str | Path) -> ModelConfig:
     Raises
     ------
     InputError
-        It is missing or damaged, or of a model that no adapter opens.
+        It is missing, damaged, or of a model that no adapter opens.
     """
     path = Path(folder) / "config.json"
     config, towers = _read_towers(path)
@@ -179,12 +179,12 @@ def read_model_config(folder: str | Path) -> ModelConfig:
 
 
 def read_settings(folder: str | Path) -> dict:
-    """Return what transformers' config class of a model takes, and no more.
+    """Return only what transformers' config class of a model takes.
 
     Returns
     -------
     dict
-        ``text_config`` and ``vision_config``, and of CLIP its ``projection_dim``.
+        ``text_config`` and ``vision_config``, and for CLIP ``projection_dim``.
 
     Raises
     ------
@@ -208,42 +208,42 @@ def read_json(path: Path) -> dict:
     Raises
     ------
     InputError
-        The file is missing, damaged, too large, nested too deep, or no object.
+        The file is missing, damaged, too large, too deeply nested, or not an object.
     """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no file")  # and reading a pipe would wait for ever
+            raise ValueError("it is not a file")  # and reading a pipe would wait forever
         if status.st_size > _LARGEST_FILE:
             raise ValueError(f"it is larger than {_LARGEST_FILE} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
-            raise ValueError("it is no JSON object")
+            raise ValueError("it is not a JSON object")
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
-            f"{path}: no readable {path.name} of a checkpoint ({error!r}): fetch it again, or"
+            f"{path}: not a readable {path.name} of a checkpoint ({error!r}): fetch it again, or"
             " correct `checkpoint` in the config"
         ) from error
     return content
 
 
 def _read_towers(path: Path) -> tuple[dict, dict[str, dict]]:
-    """Read a config.json, and its towers' settings apart."""
+    """Read a config.json, and the settings of each tower."""
     config = read_json(path)
     try:
         if not isinstance(config["model_type"], str):
-            raise TypeError("model_type is no text")
+            raise TypeError("model_type is not text")
         towers = {f"{name}_config": _tower(config, name) for name in ("vision", "text")}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: no readable config.json of a checkpoint ({error!r}): fetch it again, or"
+            f"{path}: not a readable config.json of a checkpoint ({error!r}): fetch it again, or"
             " correct `checkpoint` in the config"
         ) from error
     return config, towers
 
 
 def _tower(config: dict, name: str) -> dict:
-    """Return a tower's settings; where OpenAI's configs have them twice, ``_dict`` decides."""
+    """Return a tower's settings; where OpenAI's configs have them twice, ``_dict`` wins."""
     if config.get(f"{name}_config_dict") is not None:
         return dict(config[f"{name}_config_dict"])
     return dict(config.get(f"{name}_config") or {})

@@ -1,4 +1,4 @@
-"""The folder of a model, ``data/models/<name>``: what the workflow wrote there, and no more.
+"""Fill and replace the folder of a model, ``data/models/<name>``.
 
 A folder is filled in a part folder beside it and takes its name when it is whole. Nothing that
 the workflow did not write is ever removed: a folder's own manifest lists what may be.
@@ -16,18 +16,18 @@ from clip_grounding.files import digest_file, replacing
 
 MANIFEST = "manifest.json"
 RECORD = ".manifest.json"  # its copy: Snakemake deletes the manifest before it runs a job again
-NOTE = ".origin"  # what a part folder is of
+NOTE = ".origin"  # says what a part folder is of
 _BOOKKEEPING = {MANIFEST, RECORD, NOTE}
 _LEFTOVER = re.compile(r"\.{1,2}manifest\.json\.\d+\.part")  # of a job that was killed
 
 
 def part_of(folder: Path) -> Path:
-    """Return where a model's folder is filled until it is whole."""
+    """Return the folder in which a model's folder is filled until it is complete."""
     return folder.with_name(f".{folder.name}.part")
 
 
 def read_record(folder: Path) -> dict | None:
-    """Read what the workflow noted of a model's folder; None where there is no such note.
+    """Read the workflow's record of a model's folder; None where there is none.
 
     Returns
     -------
@@ -44,12 +44,12 @@ def read_record(folder: Path) -> dict | None:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuse a folder that holds what the workflow did not write, or that is none.
+    """Refuse a path that is not a folder, or holds files that the workflow did not write.
 
     Raises
     ------
     InputError
-        Filling it would remove somebody's files.
+        Filling it would remove a user's files.
     """
     if folder.is_symlink():
         raise InputError(
@@ -63,7 +63,7 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def refuse_foreign_manifest(folder: Path) -> None:
-    """Refuse somebody's own ``manifest.json``, which Snakemake would delete before the job.
+    """Refuse a user's ``manifest.json``, which Snakemake would delete before the job.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def refuse_foreign_manifest(folder: Path) -> None:
 
 
 def refuse_overlap(source: Path, folder: Path) -> None:
-    """Refuse to fill a folder from one that lies in it, holds it, or is it, by links too.
+    """Refuse to fill a folder from one that lies in it, holds it, or is it, links included.
 
     Raises
     ------
@@ -100,10 +100,10 @@ def refuse_overlap(source: Path, folder: Path) -> None:
 
 
 def _lies_in(inner: Path, outer: Path) -> bool:
-    """Whether a path is a folder or under it, whatever names and links lead there."""
+    """Return whether a path is a folder or lies under it, whatever names and links lead there."""
     try:
         inner = inner.resolve()
-    except (OSError, RuntimeError):  # links in a circle lead nowhere
+    except (OSError, RuntimeError):  # circular links lead nowhere
         return False
     if not outer.exists():
         return False
@@ -117,9 +117,9 @@ def start_part(folder: Path, origin: str, resume: bool = False) -> Path:
     ----------
     folder : Path
     origin : str
-        What it will be of.
+        The checkpoint that it will hold.
     resume : bool
-        Keep what a part of the same origin holds already.
+        Keep what a part folder of the same origin already holds.
 
     Raises
     ------
@@ -141,14 +141,14 @@ def start_part(folder: Path, origin: str, resume: bool = False) -> Path:
 
 
 def drop_part(folder: Path) -> None:
-    """Remove the part folder of a model's folder, if it carries the workflow's note."""
+    """Remove the part folder of a model's folder, if the workflow made it."""
     part = part_of(folder)
     if not part.is_symlink() and (part / NOTE).is_file():
         shutil.rmtree(part)
 
 
 def finish_part(folder: Path, checkpoint: str, revision: str | None) -> None:
-    """Rename a complete part folder to its model's folder, and write its manifest.
+    """Rename a complete part folder to its final name, and write its manifest.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def finish_part(folder: Path, checkpoint: str, revision: str | None) -> None:
     with replacing(part / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")
     refuse_foreign(folder)
-    # The old files go first: weights of another format beside the new would be loaded instead.
+    # The old files go first: weights in another format could be loaded instead of the new ones.
     clear_folder(folder)
     part.replace(folder)
     (folder / NOTE).unlink()
@@ -173,24 +173,24 @@ def finish_part(folder: Path, checkpoint: str, revision: str | None) -> None:
 
 
 def write_manifest(folder: Path) -> None:
-    """Write ``manifest.json``, which says that the folder is whole, from the folder's record."""
+    """Write ``manifest.json``, which marks the folder as complete, from its record."""
     with replacing(folder / MANIFEST) as temporary:
         shutil.copyfile(folder / RECORD, temporary)
 
 
 def clear_folder(folder: Path) -> list[str]:
-    """Remove what the workflow wrote into a model's folder, and the folder if nothing is left.
+    """Remove what the workflow wrote to a model's folder, and the folder if that leaves it empty.
 
     Returns
     -------
     list of str
-        The names that are left, since the workflow did not write them.
+        The names that remain because the workflow did not write them.
     """
     if folder.is_symlink() or not folder.is_dir():
         return []
     left = _foreign_names(folder)
     if read_record(folder) is not None:
-        # The record goes last: after a kill it still says what may be removed.
+        # The record goes last: after a kill, it still says what may be removed.
         names = [name for name in _list_names(folder) if name not in (*left, RECORD)]
         for name in [*names, RECORD]:
             (folder / name).unlink()
@@ -200,7 +200,7 @@ def clear_folder(folder: Path) -> list[str]:
 
 
 def _foreign_names(folder: Path) -> list[str]:
-    """List what a folder holds beside the files of its record."""
+    """List what a folder holds besides the files of its record."""
     if not folder.is_dir():
         return [folder.name]
     names, record = _list_names(folder), read_record(folder)
@@ -217,7 +217,7 @@ def _foreign_names(folder: Path) -> list[str]:
         if name in _BOOKKEEPING or _LEFTOVER.fullmatch(name):
             return True
         digest = record["files"].get(name)
-        # A file put in the place of a link, or changed, is somebody's; a download is made anew.
+        # A file that replaced a link, or was changed, is the user's; a download can be repeated.
         return digest is not None and (not linked or digest_file(path) == digest)
 
     return [name for name in names if not is_own(name)]

@@ -1,4 +1,4 @@
-"""Load a checkpoint folder with the adapter of its family, and prove that it fits.
+"""Load a checkpoint folder with the adapter of its family, and check that it fits.
 
 Whatever an adapter assumes of a model and its tokenizer, the embeddings of a probe input must be
 those of the model's own forward pass.
@@ -49,7 +49,7 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
     from transformers import AutoModel
 
     try:
-        # The attention that config.json may name is not always there, and never used.
+        # The attention that config.json may name is not always available, and never used.
         model, report = AutoModel.from_pretrained(
             folder,
             config=config,
@@ -59,10 +59,10 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
             output_loading_info=True,
         )
     except Exception as error:  # torch, transformers and safetensors have no common class
-        check_weights(Path(folder))  # says what is wrong, and with which file
+        check_weights(Path(folder))  # names the fault and the file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{folder}: no loadable checkpoint ({reason}): fetch it again, or give another"
+            f"{folder}: not a loadable checkpoint ({reason}): fetch it again, or give another"
             " `checkpoint`"
         ) from error
     if report["missing_keys"]:
@@ -101,7 +101,7 @@ def open_model(
 def _compare_with_stock(
     clip: Clip, model: nn.Module, tokenizer: TextTokenizer, folder: str | Path
 ) -> None:
-    """Refuse a model whose embeddings differ from those of its own forward pass."""
+    """Refuse a model whose embeddings differ from those of its stock forward pass."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randn(2, 3, clip.image_size, clip.image_size, generator=generator)
     pixels = pixels.to(clip.device)

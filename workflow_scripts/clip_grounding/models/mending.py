@@ -1,4 +1,4 @@
-"""Text as CLIP's own tokenizer mends it, and where each mended character was before.
+"""Repair text as CLIP's published tokenizers do, and find each repaired character in the original.
 
 OpenAI's and open_clip's tokenizers have ftfy repair a text (curly quotes, ligatures, wide letters,
 text that was decoded as something else), then resolve HTML entities twice. ``tokenizer.json`` does
@@ -16,11 +16,11 @@ import numpy as np
 from clip_grounding.errors import InputError
 
 _WORD = re.compile(r"\s*\S+|\s+")
-_LONGEST = 1000  # words, or characters of a word, that are compared each with each
+_LONGEST = 1000  # words, or characters of a word, that are compared pairwise
 
 
 def mend_text(text: str) -> tuple[str, np.ndarray, np.ndarray]:
-    """Mend a text, and find its characters in the original.
+    """Repair a text, and find its characters in the original.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def mend_text(text: str) -> tuple[str, np.ndarray, np.ndarray]:
     Returns
     -------
     mended : str
-        As the published tokenizers have it.
+        As the published tokenizers read it.
     starts, ends : ndarray of int, shape (len(mended),)
         The characters of `text` that each mended one stands for. Characters that were merged or
         taken out belong to a neighbour of their word: in one word no original character is left
@@ -38,7 +38,7 @@ def mend_text(text: str) -> tuple[str, np.ndarray, np.ndarray]:
     Raises
     ------
     InputError
-        A long text becomes another one as a whole, so that no character is found again.
+        A long text changes as a whole, so that its characters cannot be found again.
     """
     mended, starts = text, np.arange(len(text))
     ends = starts + 1
@@ -51,7 +51,7 @@ def mend_text(text: str) -> tuple[str, np.ndarray, np.ndarray]:
 
 
 def _align(old: str, new: str, step: Callable[[str], str]) -> tuple[np.ndarray, np.ndarray]:
-    """First and last character of `old` that each character of `new` stands for."""
+    """Return the first and last character of `old` that each character of `new` stands for."""
     first, last, at = [], [], 0
     for word, mended in _pair_words(old, new, step):
         if max(len(word), len(mended)) > _LONGEST and word != mended:
@@ -60,17 +60,17 @@ def _align(old: str, new: str, step: Callable[[str], str]) -> tuple[np.ndarray, 
         first += [at + i for i in own_first]
         last += [at + i for i in own_last]
         at += len(word)
-    limit = len(old) - 1  # what is put in at the end belongs to the last character
+    limit = len(old) - 1  # insertions at the end belong to the last character
     return np.minimum(np.array(first, int), limit), np.minimum(np.array(last, int), limit)
 
 
 def _pair_words(old: str, new: str, step: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    """Words of both texts, or runs of words, that correspond; they make up both texts."""
+    """Pair the words, or runs of words, that correspond; the pairs cover both texts."""
     words = _WORD.findall(old)
     alone = [step(word) for word in words]
     if "".join(alone) == new:
         return zip(words, alone, strict=True)
-    # Text that was decoded as something else is judged as a whole: compare what came of it.
+    # ftfy judges wrongly decoded text as a whole: compare the results.
     found = _WORD.findall(new)
     if len(words) == len(found):
         return zip(words, found, strict=True)
@@ -93,7 +93,7 @@ def _align_word(old: str, new: str) -> tuple[list[int], list[int]]:
     first, last, held = [], [], None
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     for _, i1, i2, j1, j2 in matcher.get_opcodes():
-        if j1 == j2:  # taken out: of the character before, or of the next one
+        if j1 == j2:  # a deletion belongs to the character before, or to the next one
             if last and not new[j1 - 1].isspace():
                 last[-1] = i2 - 1
             elif held is None:
@@ -103,7 +103,7 @@ def _align_word(old: str, new: str) -> tuple[list[int], list[int]]:
         if i2 - i1 == j2 - j1:
             first += range(i1, i2)
             last += range(i1, i2)
-        else:  # what is put in between belongs to the character before
+        else:  # insertions in between belong to the character before
             first += [min(i1, max(i2 - 1, 0))] * (j2 - j1)
             last += [max(i2 - 1, 0)] * (j2 - j1)
         if held is not None:

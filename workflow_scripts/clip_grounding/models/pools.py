@@ -1,4 +1,4 @@
-"""The last attention of a tower, for its one query: a block's row, or a pooling head's probe."""
+"""Compute the last attention of a tower at its one query: a block's row, or a head's probe."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class Pooled:
     context: Tensor
 
     def embed(self, context: Tensor, items: Tensor) -> Tensor:
-        """Carry heads' outputs to unit embeddings, (n_pairs, width).
+        """Compute unit embeddings from heads' outputs, (n_pairs, width).
 
         Parameters
         ----------
@@ -50,7 +50,7 @@ class Pooled:
         return F.normalize(self.pool.finish(context, residual), dim=-1)
 
     def embeddings(self) -> Tensor:
-        """Unit embeddings of the items, (n, width)."""
+        """Compute the unit embeddings of the items, (n, width)."""
         items = torch.arange(len(self.context), device=self.context.device)
         return self.embed(self.context, items)
 
@@ -113,11 +113,11 @@ class BlockPool:
         return _attend(self, hidden[items, rows], query, keys, values, visible)
 
     def finish(self, context: Tensor, residual: Tensor) -> Tensor:
-        """Embeddings, not normalised, of heads' outputs (..., n_heads, head_width)."""
+        """Compute embeddings, not normalised, from heads' outputs (..., n_heads, head_width)."""
         return self.project(finish_block(self.block, residual, context))
 
     def project(self, hidden: Tensor) -> Tensor:
-        """Carry hidden states after the last block (..., width) to the embedding space."""
+        """Map hidden states after the last block (..., width) to the embedding space."""
         return self.projection(self.norm(hidden))
 
     def read_values(self, values: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class HeadPool:
     norm : LayerNorm
         Before the head.
     head : Module
-        With ``probe``, ``attention`` (torch's own), ``layernorm`` and ``mlp``.
+        With ``probe``, ``attention`` (torch's), ``layernorm`` and ``mlp``.
     """
 
     norm: nn.Module
@@ -169,7 +169,7 @@ class HeadPool:
         return _attend(self, None, query, keys, values, visible)
 
     def finish(self, context: Tensor, residual: None = None) -> Tensor:
-        """Embeddings, not normalised, of heads' outputs (..., n_heads, head_width)."""
+        """Compute embeddings, not normalised, from heads' outputs (..., n_heads, head_width)."""
         hidden = self.output_projection(context.flatten(-2))
         return hidden + self.head.mlp(self.head.layernorm(hidden))
 

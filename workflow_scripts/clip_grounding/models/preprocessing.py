@@ -1,4 +1,4 @@
-"""From a decoded image to the pixels that a model sees, as the published evaluation does it."""
+"""Turn a decoded image into the pixels that a model sees, as the published evaluation does."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from clip_grounding.errors import InputError
 from clip_grounding.geometry import View, pad_to_square
 from clip_grounding.models.config import read_model_config
 
-# Heights and widths that become square, or one short of it either way; small ones show it best.
+# Heights and widths whose padding is square, or one pixel short; small ones show faults best.
 _PROBE_SIDES = ((2, 2), (2, 3), (3, 2), (1, 50), (700, 3), (800, 801))
 
 
@@ -27,13 +27,13 @@ class ImagePreprocessor:
     Attributes
     ----------
     view : View
-        What of a padded image the model's patches see.
+        The part of a padded image that the model's patches see.
 
     Raises
     ------
     InputError
-        It makes images of another size than the model takes, cuts their rims off, or makes no
-        finite numbers of them.
+        It makes images of a size that the model does not take, cuts their rims off, or makes values
+        that are not finite.
     """
 
     def __init__(self, folder: str | Path):
@@ -52,7 +52,7 @@ class ImagePreprocessor:
                 cuts_rims = self._cuts_rims(size)
         except InputError:
             raise
-        except Exception as error:  # transformers raises whatever it likes for odd settings
+        except Exception as error:  # transformers may raise anything for odd settings
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(
                 f"{folder}: preprocessor_config.json prepares no image ({reason}): correct the"
@@ -69,7 +69,7 @@ class ImagePreprocessor:
             )
 
     def _refuse_sizes(self, folder: str | Path, size: int) -> None:
-        """Refuse sizes that are far from the model's before an image is made of one."""
+        """Refuse sizes far from the model's before an image of such a size is made."""
         for name in ("size", "crop_size", "pad_size"):
             given = getattr(self._process, name, None)
             sides = dict(given).values() if given is not None else ()
@@ -84,7 +84,7 @@ class ImagePreprocessor:
     def _refuse_pixels(
         self, pixels: np.ndarray, folder: str | Path, size: int, sides: tuple[int, int]
     ) -> None:
-        """Refuse what was made of a black image of some height and width."""
+        """Refuse preprocessing that makes the wrong shape or non-finite values of a black image."""
         if pixels.shape != (3, size, size):
             made = " x ".join(map(str, pixels.shape[1:]))
             raise InputError(
@@ -95,19 +95,19 @@ class ImagePreprocessor:
             )
         if not np.isfinite(pixels).all():
             raise InputError(
-                f"{folder}: preprocessor_config.json makes values of an image that are no numbers"
+                f"{folder}: preprocessor_config.json makes values of an image that are not numbers"
                 " (image_mean, image_std, rescale_factor): correct the file, or fetch it again"
             )
 
     def _cuts_rims(self, size: int) -> bool:
-        """Whether a ramp from black to white reaches the model without its ends."""
+        """Return whether a ramp from black to white reaches the model without its ends."""
         ramp = np.linspace(0, 255, 2 * size)
         ramp = np.repeat((ramp[:, None, None] + ramp[:, None]) / 2, 3, axis=2).astype(np.uint8)
         black, white = (self(np.full_like(ramp, value))[0] for value in (0, 255))
         if (black == white).any():
-            return True  # a rim that shows nothing of the image, or no image at all
+            return True  # a rim without any of the image, or no image at all
         seen = (self(ramp)[0] - black) / (white - black)
-        rim = 0.5 / size + 0.01  # half a pixel, and what rounding adds
+        rim = 0.5 / size + 0.01  # half a pixel, plus rounding
         return seen[0, 0] > rim or seen[-1, -1] < 1 - rim
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:

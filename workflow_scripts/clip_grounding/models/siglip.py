@@ -1,4 +1,4 @@
-"""The adapter of SigLIP, and of SigLIP 2 at a fixed resolution (``SiglipModel``).
+"""Open the checkpoints of SigLIP, and of SigLIP 2 at a fixed resolution (``SiglipModel``).
 
 The image tower has no CLS: a learned probe pools the patches. The text tower is bidirectional,
 reads texts padded to the context length, and pools their last position.
@@ -18,7 +18,7 @@ def open_siglip(model: nn.Module, end_of_text: int, padding: int) -> Clip:
     ----------
     model : SiglipModel
     end_of_text, padding : int
-        Ids of the tokenizer's two specials; they may be the same.
+        Ids of the tokenizer's two special tokens; they may be equal.
     """
     vision, text = model.vision_model, model.text_model
     side = vision.config.image_size // vision.config.patch_size

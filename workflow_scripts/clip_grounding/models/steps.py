@@ -1,6 +1,6 @@
-"""One attention layer of a transformers block: its inner tensors, and the rest of the block.
+"""Run a transformers block with its inner tensors exposed.
 
-CLIP's and SigLIP's blocks are built alike: norm, attention, residual, norm, MLP, residual.
+CLIP's and SigLIP's blocks have one structure: norm, attention, residual, norm, MLP, residual.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Step:
     context : Tensor, shape (n, n_tokens, n_heads, head_width)
         The heads' outputs, before the output projection.
     output : Tensor, shape (n, n_tokens, width)
-        Of the whole block.
+        The block's output.
     """
 
     queries: Tensor
@@ -44,13 +44,13 @@ def open_step(block: nn.Module, hidden: Tensor, causal: bool, single_head: bool 
 
 
 def causal_mask(hidden: Tensor) -> Tensor:
-    """Bool (n_tokens, n_tokens), true where a row may see a column."""
+    """Return bool (n_tokens, n_tokens), true where a row may see a column."""
     n_tokens = hidden.shape[1]
     return torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=hidden.device).tril()
 
 
 def attention_mask(keep: Tensor, causal: bool) -> Tensor:
-    """Bool (n, 1, n_tokens or 1, n_tokens) of the columns that each row may see."""
+    """Return bool (n, 1, n_tokens or 1, n_tokens) of the columns that each row may see."""
     mask = keep[:, None, None]
     return mask & causal_mask(keep) if causal else mask
 
@@ -63,7 +63,7 @@ def split_heads(projected: Tensor, n_heads: int) -> Tensor:
 def project_heads(
     block: nn.Module, hidden: Tensor, single_head: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values of a block, each (n, n_heads, n_tokens, head_width)."""
+    """Compute queries, keys and values of a block, each (n, n_heads, n_tokens, head_width)."""
     attention = block.self_attn
     n_heads = 1 if single_head else attention.num_heads
     normed = block.layer_norm1(hidden)
@@ -74,6 +74,6 @@ def project_heads(
 
 
 def finish_block(block: nn.Module, residual: Tensor, context: Tensor) -> Tensor:
-    """Everything of a block after its attention; `context` is (..., n_heads, head_width)."""
+    """Run the rest of a block after its attention; `context` is (..., n_heads, head_width)."""
     hidden = residual + block.self_attn.out_proj(context.flatten(-2))
     return hidden + block.mlp(block.layer_norm2(hidden))

@@ -1,4 +1,4 @@
-"""A model's tokens of a text and where they stand in it, without the cost of importing torch."""
+"""Tokenise a text, with each token's place in it, without the cost of importing torch."""
 
 import json
 import string
@@ -12,13 +12,13 @@ from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_model_config
 from clip_grounding.models.mending import mend_text
 
-_SPACE = "▁"  # as which sentencepiece writes a space
-_WORD_END = "</w>"  # by which the byte pairs of CLIP's own tokenizer are known
+_SPACE = "▁"  # how sentencepiece writes a space
+_WORD_END = "</w>"  # identifies the byte pairs of CLIP's original tokenizer
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of one text, specials included.
+    """The tokens of one text, including special tokens.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class Tokens:
 class TextTokenizer:
     """The tokenizer of a checkpoint folder.
 
-    CLIP puts a text between two specials, and pads to the longest text of a batch with the
-    end-of-text that its causal mask hides. SigLIP puts one behind it, and always pads to its
+    CLIP puts a text between two special tokens, and pads to the longest text of a batch with the
+    end-of-text that its causal mask hides. SigLIP appends one, and always pads to its
     context length.
 
-    A text is read as characters alone: one that spells a special token is not that token. For the
+    A text is read as plain characters: spelling out a special token does not make one. For the
     byte pairs of CLIP a text is mended first, see `mending`; spans are those of the text as it was.
 
     Parameters
@@ -55,14 +55,14 @@ class TextTokenizer:
     Attributes
     ----------
     context_length : int
-        Tokens of the longest text, specials included.
+        Tokens of the longest text, including special tokens.
     end_of_text, padding : int
         Ids.
 
     Raises
     ------
     InputError
-        A file is missing or unreadable, or of a tokenizer that the model cannot have.
+        A file is missing or unreadable, or of a tokenizer that does not fit the model.
     """
 
     def __init__(self, folder: str | Path):
@@ -72,9 +72,9 @@ class TextTokenizer:
         path = folder / "tokenizer.json"
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # tokenizers raises bare Exception for a damaged or absent file
+        except Exception as error:  # tokenizers raises bare Exception for a damaged or missing file
             raise InputError(
-                f"{path}: no readable tokenizer ({error}): fetch the checkpoint again"
+                f"{path}: not a readable tokenizer ({error}): fetch the checkpoint again"
             ) from error
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -98,7 +98,7 @@ class TextTokenizer:
             self.padding = self.end_of_text
 
     def count(self, text: str) -> int:
-        """Count the tokens of `text`, specials included, however many they are."""
+        """Count the tokens of `text`, including special tokens, without a limit."""
         return len(self._encode(text)[0].ids)
 
     def words(self, text: str) -> list[str]:
@@ -109,7 +109,7 @@ class TextTokenizer:
     def phrase_words(self, phrase: str) -> list[str]:
         """Return the word tokens that `phrase` has inside a text.
 
-        After a space: SigLIP 2 reads a word in another way where no space is before it.
+        After a space: SigLIP 2 reads a word differently where no space precedes it.
         """
         return self.words(f" {phrase}")
 
@@ -135,7 +135,7 @@ class TextTokenizer:
         -------
         encoding : Encoding
         mended : str
-            What its offsets are of.
+            The text that its offsets refer to.
         starts, ends : ndarray of int, shape (len(mended) + 1,)
             Where in `text` a span of `mended` starts or ends.
         """
@@ -153,7 +153,7 @@ class TextTokenizer:
         return encoding, mended, starts, ends
 
     def _span(self, text: str, token: str, start: int, end: int) -> tuple[int, int]:
-        """Leave out what sentencepiece counts to a token beside what the token reads."""
+        """Leave out characters that sentencepiece adds to a token's span."""
         if not token.strip(_SPACE):
             return start, start
         while start < end and text[start] in self._unread:
@@ -172,17 +172,17 @@ class TextTokenizer:
 
 
 def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> tuple[int, str]:
-    """Make a tokenizer read texts as SigLIP was trained to.
+    """Make a tokenizer read texts as in SigLIP's training.
 
-    SigLIP lower-cases, and its first version drops punctuation. transformers does both in code
-    of its own, which ``tokenizer.json`` need not repeat.
+    SigLIP lower-cases, and its first version drops punctuation. transformers does both in code,
+    which ``tokenizer.json`` need not repeat.
 
     Returns
     -------
     padding : int
         Its id.
     unread : str
-        Characters between words, of which no token is made.
+        Characters between words that no token stands for.
     """
     path = folder / "tokenizer_config.json"
     try:

@@ -1,4 +1,4 @@
-"""A model's two towers, opened up: run to the last attention without autograd, then row by row.
+"""Run a model's two towers: without autograd to the last attention, then row by row.
 
 Only one query of a tower's last attention reaches the embedding: CLS or the end-of-text token
 in the last block of CLIP, the learned probe in SigLIP's pooling head. So a tower is its
@@ -60,21 +60,21 @@ class Tower:
 
     @torch.no_grad()
     def run(self, inputs: Tensor, depth: int | None = None) -> Tensor:
-        """Run `inputs` through the first `depth` blocks, or all; gives (n, n_tokens, width)."""
+        """Run `inputs` through the first `depth` blocks, or all; return (n, n_tokens, width)."""
         with self._arithmetic(inputs.device):
             hidden = self._through(self.embed(inputs), self.blocks[:depth])
         return self._widen(hidden)
 
     @torch.no_grad()
     def embed_kept(self, hidden: Tensor, rows: Tensor, keep: Tensor) -> Tensor:
-        """Unit embeddings of items of which some tokens are taken out of the sequence.
+        """Compute unit embeddings of items with some tokens taken out of the sequence.
 
         Parameters
         ----------
         hidden : Tensor, shape (n, n_tokens, width)
             The first block's input.
         rows : Tensor of int64, shape (n,)
-            As `pooled_rows` gives them.
+            As returned by `pooled_rows`.
         keep : Tensor of bool, shape (n, n_tokens)
             False at tokens that no token attends to at any step.
         """
@@ -84,7 +84,7 @@ class Tower:
 
     @torch.no_grad()
     def embed_gathered(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """Compute the unit embeddings (n, width) of sequences that hold the kept tokens alone.
+        """Compute the unit embeddings (n, width) of sequences that hold only the kept tokens.
 
         The same as `embed_kept` of the whole sequences, at the cost of the short ones.
 
@@ -100,7 +100,7 @@ class Tower:
         return self.pool.open(self._widen(hidden), rows).embeddings()
 
     def embed_hidden(self, hidden: Tensor, rows: Tensor) -> Tensor:
-        """Unit embeddings (n, width) of the first block's inputs, open to autograd."""
+        """Compute unit embeddings (n, width) of the first block's inputs, with autograd."""
         return self.pool.open(self._through(hidden, self.blocks), rows).embeddings()
 
     def open_blocks(
@@ -140,7 +140,7 @@ class Tower:
 
 @dataclass(frozen=True)
 class Clip:
-    """A CLIP-like model as two towers and what makes a similarity of their embeddings.
+    """A CLIP-like model: two towers, and the scale and bias of their similarity.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class Clip:
 
     @torch.no_grad()
     def embed(self, tower: Tower, inputs: Tensor) -> Tensor:
-        """Unit embeddings (n, width) of pixels (n, 3, size, size) or token ids (n, n_tokens)."""
+        """Compute unit embeddings (n, width) of pixels (n, 3, size, size) or ids (n, n_tokens)."""
         return self.open_pool(tower, inputs).embeddings()
 
     def open_pool(self, tower: Tower, inputs: Tensor) -> Pooled:
@@ -175,7 +175,7 @@ class Clip:
             return tower.pool.open(tower.run(inputs), tower.pooled_rows(inputs))
 
     def similarity(self, embeddings: Tensor, targets: Tensor) -> Tensor:
-        """Similarity (n_pairs,) of unit embeddings, pair by pair."""
+        """Compute the similarity (n_pairs,) of unit embeddings, pair by pair."""
         return self.logit_scale * (embeddings * targets).sum(-1) + self.logit_bias
 
 

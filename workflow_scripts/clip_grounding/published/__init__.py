@@ -1,1 +1,1 @@
-"""The per-phrase scores that the poster's authors published, and their reanalysis."""
+"""Read, compare and reanalyse the per-phrase scores that the poster's authors published."""

@@ -1,7 +1,7 @@
-"""Do our scores agree, phrase by phrase, with those that the poster's authors published?
+"""Compare our scores, phrase by phrase, with those that the poster's authors published.
 
 Both are in scoring order (narratives in file order, phrases in order), so the i-th published
-score belongs to our i-th scored phrase; that narratives have equally many is checked first.
+score belongs to our i-th scored phrase; the number of phrases per narrative is checked first.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from clip_grounding.errors import InputError
 
 CLOSE = 1e-3
-"""Two scores that differ by no more count as the same."""
+"""Scores that differ by no more than this count as equal."""
 
 N_WORST = 10
 
@@ -30,8 +30,8 @@ def compare_with_published(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare our poster scores with the published ones.
 
-    Random scores come from other random numbers: their means are comparable, single
-    phrases are not, and the worst phrases leave them out.
+    Random scores come from other random numbers: only their means are comparable, and the worst
+    phrases leave them out.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def compare_with_published(
     Raises
     ------
     InputError
-        Ours are not the phrases that the published run scored.
+        The scored phrases are not those of the published run.
     """
     agreement, worst = [], []
     for (direction, contender), theirs in published.groupby(["direction", "contender"], sort=False):
@@ -91,7 +91,7 @@ def compare_with_published(
 def _select(
     scores: pd.DataFrame, direction: str, contender: str, model: str, attribution: str
 ) -> pd.DataFrame:
-    """Pick our scored phrases of a contender, in scoring order."""
+    """Select our scored phrases of a contender, in scoring order."""
     key = (
         ("baseline", "random", "none") if contender == "random" else (model, attribution, contender)
     )
@@ -136,5 +136,5 @@ def _measure(pair: pd.DataFrame) -> dict:
 
 
 def _correlation(a: pd.Series, b: pd.Series) -> float:
-    """Pearson's correlation; none where either is constant."""
+    """Return Pearson's correlation; NaN where either is constant."""
     return a.corr(b) if a.nunique() > 1 and b.nunique() > 1 else np.nan

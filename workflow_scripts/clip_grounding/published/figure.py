@@ -1,4 +1,4 @@
-"""The published scores against region area, beside what the empty mask would score."""
+"""Draw the published scores against region area, with the expected score of the empty mask."""
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,11 @@ from clip_grounding.published.reanalysis import empty_score, random_score
 
 _SIZE = 7
 _SMALL = 6
-_LOWEST = 0.0025  # where a log axis stands for 0
+_LOWEST = 0.0025  # stands for 0 on the log axis
 # In inches.
 _LEFT = 0.42
 _RIGHT = 0.12
-_ABOVE = 0.42  # two rows of the legend
+_ABOVE = 0.42  # two legend rows
 _SCORES = 1.75
 _GAP = 0.12
 _COUNTS = 0.4
@@ -47,7 +47,7 @@ _TICKS = {
 
 
 def draw_scores_by_area(curves: pd.DataFrame, confidence: float) -> Figure:
-    """Draw mean published scores against region area, with the shares of phrases below.
+    """Draw mean published scores against region area, with each bin's share of phrases below.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The six files of per-phrase scores that the poster's authors published: names, sizes, columns."""
+"""List the six published files of per-phrase scores: names, sizes and columns."""
 
 import pyarrow as pa
 
@@ -26,9 +26,9 @@ _CONTENDERS = {"random": "random", "unimodal": "clip-unimodal", "matched": "CLIP
 
 
 def file_name(direction: str, contender: str) -> str:
-    """Name of the published file of a direction and contender."""
+    """Return the name of the published file of a direction and contender."""
     return f"{_CONTENDERS[contender]}_on_PNG_{_DIRECTIONS[direction]}_metrics.pt"
 
 
 NAMES = [file_name(direction, contender) for direction in PHRASES for contender in _CONTENDERS]
-"""Names of all six."""
+"""Return the names of all six files."""

@@ -1,4 +1,6 @@
-"""The poster's published means, and the one experiment that they belong to."""
+"""Look up the poster's published means, which belong to a single experiment."""
+
+from typing import Any
 
 from clip_grounding.workflow.contenders import BASELINE, list_evaluations, list_pairs
 from clip_grounding.workflow.contracts import method_of
@@ -9,19 +11,19 @@ PUBLISHED_MEANS = {
 }
 """Poster score by direction and contender (Bagad, de Goede, Hilders 2022, per-phrase files)."""
 
-_DATASET = {"kind": "png", "split": "val2017", "image_count": 5000}
+_DATASET: dict[str, Any] = {"kind": "png", "split": "val2017", "image_count": 5000}
 _CHECKPOINT = "openai/clip-vit-base-patch32"
 _ATTRIBUTION = {"kind": "gradient_attention", "layers": "last"}
 
 
 def is_published_dataset(dataset: dict, max_images: int | None) -> bool:
-    """Whether the validated dataset settings name all of PNG val2017."""
+    """Return whether the validated dataset settings name all of PNG val2017."""
     complete = max_images is None or max_images >= _DATASET["image_count"]
     return complete and all(dataset.get(key) == value for key, value in _DATASET.items())
 
 
 def published_mean(direction: str, prompt: str, attribution: dict, model: dict) -> float | None:
-    """Return the published mean of a contender on PNG val2017, or None where there is none.
+    """Return the published mean of a contender on PNG val2017, None where there is none.
 
     Parameters
     ----------

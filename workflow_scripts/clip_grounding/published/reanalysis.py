@@ -1,6 +1,6 @@
-"""Compute what the poster's mean score hides, from the published per-phrase scores alone.
+"""Recompute the poster's results by region area from the published per-phrase scores alone.
 
-The files name neither regions nor narratives, but a region's area follows from the score of
+The files name neither regions nor narratives, but the area of a region follows from the score of
 its random mask, and narratives from their sums (`published_run`).
 """
 
@@ -21,13 +21,13 @@ SMALL = 0.01
 """Regions under this share of the image are called small."""
 
 AREA_EDGES = np.array([0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5])
-"""Bins of the figure; below 0.5 % the recovered area is mostly noise, so that is one bin."""
+"""Bins of the figure; below 0.5 % the recovered area is mostly noise, hence a single bin."""
 
 METHODS = ["random", "unimodal", "matched"]
 
 
 def random_score(area):
-    """Poster score of a random half of the pixels against a region of relative area `area`.
+    """Compute the poster score of a random half of the pixels for a region of relative area `area`.
 
     Half of the region is hit: foreground IoU = (a/2) / (a + 1/2 - a/2) = a / (1 + a). The
     background is the same with 1 - a: (1 - a) / (2 - a). The score is the mean of both.
@@ -36,7 +36,7 @@ def random_score(area):
 
 
 def empty_score(area):
-    """Poster score of the empty mask: no foreground is hit, and the background IoU is 1 - a."""
+    """Compute the poster score of the empty mask: foreground IoU 0, background IoU 1 - a."""
     return (1 - area) / 2
 
 
@@ -44,7 +44,7 @@ def area_from_random_score(score: np.ndarray) -> np.ndarray:
     """Invert `random_score` for areas up to a half.
 
     With q = a (1 - a) the score is (1 + 2q) / (2 (2 + q)), so q = (4s - 1) / (2 (1 - s)) and
-    a = (1 - sqrt(1 - 4q)) / 2. The score is the same for a and 1 - a: the smaller is given.
+    a = (1 - sqrt(1 - 4q)) / 2. The score is the same for a and 1 - a: the smaller is returned.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def area_from_random_score(score: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (n_phrases,)
-        In [0, 1/2]. Scores that no area has, from the noise of the random mask, give the
-        nearest: 0 below a score of 1/4, 1/2 above 1/3.
+        In [0, 1/2]. Scores outside the range that areas can have, due to the noise of the random
+        mask, return the nearest: 0 below a score of 1/4, 1/2 above 1/3.
     """
     score = np.clip(np.asarray(score, dtype=np.float64), 1 / 4, 1 / 3)
     q = (4 * score - 1) / (2 * (1 - score))
@@ -62,7 +62,7 @@ def area_from_random_score(score: np.ndarray) -> np.ndarray:
 
 
 def phrase_table(published: pd.DataFrame) -> pd.DataFrame:
-    """Put the text-to-image scores of each phrase side by side.
+    """Arrange the text-to-image scores of each phrase side by side.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def hollow_table(phrases: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
 
 
 def _phrase_facts(phrases: pd.DataFrame) -> pd.DataFrame:
-    """Facts that are means over phrases, NaN where a phrase does not count."""
+    """Return the facts that are means over phrases, NaN where a phrase does not count."""
     small = phrases["area"] < SMALL
     return pd.DataFrame(
         {
@@ -163,7 +163,7 @@ def _phrase_facts(phrases: pd.DataFrame) -> pd.DataFrame:
 def _rows(
     values: pd.DataFrame, resampled: np.ndarray, narratives: np.ndarray, confidence: float
 ) -> Iterator[dict]:
-    """One row per column of `values`, with the interval of its resampled means."""
+    """Return one row per column of `values`, with the interval of its resampled means."""
     low, high = interval(resampled, confidence, count_images(values.to_numpy(), narratives))
     for number, (fact, column) in enumerate(values.items()):
         known = column.notna().to_numpy()

@@ -1,4 +1,4 @@
-"""The per-phrase scores that the poster's authors published, read without running their pickles.
+"""Read the per-phrase scores that the poster's authors published, without running their pickles.
 
 Six torch files hold one score per phrase in scoring order and one sum per narrative, so that
 phrases can be told apart by narrative although the files name neither.
@@ -15,8 +15,8 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from clip_grounding.errors import InputError
 from clip_grounding.published.files import NARRATIVES, PHRASES, file_name
 
-_SUM_DIVISOR = 5  # the published code divides each narrative's sum by 5, whatever its phrases
-_TOLERANCE = 1e-6  # sums of at most some thousand float64 scores agree far better
+_SUM_DIVISOR = 5  # the published code divides every narrative's sum by 5
+_TOLERANCE = 1e-6  # sums of at most a few thousand float64 scores agree far better
 
 
 def read_published_run(
@@ -31,9 +31,9 @@ def read_published_run(
     paths : iterable of str or Path
         The files, under their published names.
     narratives : int
-        Narratives that each file must have a sum for.
+        Number of narratives that each file must have a sum for.
     phrases : dict
-        Scores that each file must have, by direction and contender.
+        Number of scores that each file must have, by direction and contender.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def read_published_run(
     Raises
     ------
     InputError
-        A file is missing, is not what was published, or asks for code to be run.
+        A file is missing, differs from what was published, or asks for code to be run.
     """
     paths = {Path(path).name: Path(path) for path in paths}
     files, entries, sums = {}, {}, {}
@@ -61,7 +61,8 @@ def read_published_run(
 
     together = [("text_to_image", contender) for contender in phrases["text_to_image"]]
     sizes = narrative_sizes(
-        sum(entries[key] for key in together), sum(sums[key] for key in together)
+        np.sum([entries[key] for key in together], axis=0),
+        np.sum([sums[key] for key in together], axis=0),
     )
     return pd.concat(
         [
@@ -98,7 +99,7 @@ def load_metrics(path: Path) -> dict:
             if not foreign:
                 return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged pickle can raise anything
-            # torch wraps the reason in advice on how to load the file all the same.
+            # torch wraps the reason in advice on how to load the file anyway.
             reason = str(error).rpartition("WeightsUnpickler error:")[2].strip() or repr(error)
             reason = reason.splitlines()[0].split(". ")[0]
             raise InputError(
@@ -111,13 +112,13 @@ def load_metrics(path: Path) -> dict:
 
 
 def _plain_dict(_factory) -> dict:
-    """Stand in for `defaultdict`: `weights_only` fills plain dictionaries alone."""
+    """Stand in for `defaultdict`: `weights_only` fills only plain dictionaries."""
     return {}
 
 
-# What the published pickles name, and what stands for it: constructors of numbers and
+# Names in the published pickles and what replaces them: constructors of numbers and
 # containers alone. NumPy 2 renamed its module.
-_NUMPY_SCALAR, _ = np.float64(0).__reduce__()
+_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
 _ALLOWED = [
     (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),
     (_NUMPY_SCALAR, "numpy._core.multiarray.scalar"),
@@ -162,14 +163,14 @@ def narrative_sizes(scores: np.ndarray, sums: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     scores : ndarray of float, shape (n_phrases,)
-        In scoring order, each above 0: else where a narrative ends would be ambiguous.
+        In scoring order, each above 0: otherwise the end of a narrative would be ambiguous.
     sums : ndarray of float, shape (n_narratives,)
         0 for a narrative without phrases.
 
     Returns
     -------
     ndarray of int, shape (n_narratives,)
-        Scores per narrative. Check them: sums that fit nowhere are not noticed here.
+        Scores per narrative. The caller must check them: sums that fit nowhere go unnoticed.
     """
     ends = np.searchsorted(scores.cumsum(), sums.cumsum() - _TOLERANCE) + 1
     ends = np.minimum(np.where(sums.cumsum() < _TOLERANCE, 0, ends), len(scores))
@@ -179,7 +180,7 @@ def narrative_sizes(scores: np.ndarray, sums: np.ndarray) -> np.ndarray:
 def _narrative_of_each(
     scores: np.ndarray, sums: np.ndarray, sizes: np.ndarray, path: Path
 ) -> np.ndarray:
-    """Narrative of each score; a narrative whose sum is 0 was skipped with all its phrases."""
+    """Return the narrative of each score; one whose sum is 0 was skipped with all its phrases."""
     own = np.where(sums > 0, sizes, 0)
     index = np.repeat(np.arange(len(own)), own)
     if len(index) == len(scores):

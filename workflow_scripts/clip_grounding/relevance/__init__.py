@@ -1,1 +1,1 @@
-"""The maps' job: images and phrases in, one relevance map per phrase and prompt out."""
+"""Compute relevance maps: images and phrases in, one map per phrase and prompt out."""

@@ -1,4 +1,4 @@
-"""Batches for a model: prepared by threads, as large as memory allows."""
+"""Prepare batches in threads, and run a model on batches as large as memory allows."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ def prepare_batches(
     ----------
     batches : iterable of list
     prepare : callable
-        Item to what the model takes; it runs in several threads at once.
+        Turns an item into what the model takes; it runs in several threads at once.
     threads : int
         How many.
     ahead : int
@@ -85,7 +85,7 @@ class MemoryFit:
                 self._shrink(len(batch), error)
             else:
                 continue
-            torch.cuda.empty_cache()  # outside of `except`, which holds the failed batch's tensors
+            torch.cuda.empty_cache()  # outside `except`, which holds the failed batch's tensors
         return outputs
 
     def _shrink(self, size: int, error: Exception) -> None:
@@ -99,5 +99,5 @@ class MemoryFit:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: of a GPU, or of the machine, where torch has no error of its own."""
+    """Return whether memory ran out: a GPU's, or the machine's, for which torch has no class."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

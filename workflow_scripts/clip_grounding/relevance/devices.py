@@ -1,4 +1,4 @@
-"""Choose the processor of a job: the GPU that it was given, or a free one of several.
+"""Choose a job's device: the GPU that it was given, a free one of several, or the CPU.
 
 A scheduler gives a job its GPUs by ``CUDA_VISIBLE_DEVICES``. Where nobody does, jobs that
 run side by side on one machine find a GPU each by locks: a job holds the lock of its GPU
@@ -63,7 +63,7 @@ def reserve_device(device: str, locks: Path | None = None) -> Iterator[torch.dev
 
 
 def visible_gpus(count: int, environment: Mapping[str, str]) -> dict[int, str]:
-    """GPUs that a job may use: torch's index of each, and its name on the machine.
+    """Return the GPUs that a job may use: torch's index of each, and its name on the machine.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _entries(value: str) -> list[str]:
 
 
 def _lock_one(names: dict[int, str], folder: Path) -> tuple[int, int]:
-    """Torch's index of a GPU that no other process holds, and its lock's descriptor."""
+    """Return torch's index of a GPU that no other process holds, and its lock's descriptor."""
     said = False
     while True:
         for index, name in names.items():

@@ -1,6 +1,6 @@
-"""The relevance job: every map of one shard, images streamed in batches.
+"""Compute every relevance map of one shard, streaming images in batches.
 
-What phrases share is computed once: an image's forward pass serves all its phrases and
+Shared work is done once: an image's forward pass serves all its phrases and
 the unimodal prompt, a distinct text or region is embedded once, a caption is encoded once
 for all its regions.
 """
@@ -34,7 +34,7 @@ from clip_grounding.workflow.contracts import why_refused
 
 @dataclass(frozen=True)
 class Explainer:
-    """A model, its inputs' preparation, and the attribution method.
+    """A model, the preparation of its inputs, and the attribution method.
 
     Attributes
     ----------
@@ -57,12 +57,12 @@ class Explainer:
     threads: int = 1
 
     def prepare(self, items: Iterable, prepare: Callable) -> Iterator[tuple[list, list]]:
-        """Batches of items with what `prepare` makes of each, the next one ahead of a GPU."""
+        """Yield batches of items with what `prepare` makes of each, the next one ahead of a GPU."""
         ahead = 0 if self.clip.device.type == "cpu" else 1
         return prepare_batches(make_batches(items, self.fit.size), prepare, self.threads, ahead)
 
     def embed_texts(self, texts: list[str]) -> dict[str, Tensor]:
-        """Unit embedding of each distinct text; batches hold texts of similar length."""
+        """Return the unit embedding of each distinct text; batches hold texts of similar length."""
         tokens = {text: self.tokenizer(text).ids for text in texts}
         order = sorted(tokens, key=lambda text: (len(tokens[text]), text))
 
@@ -72,13 +72,13 @@ class Explainer:
         return dict(zip(order, self.fit.run(embed, order), strict=True))
 
     def embed_images(self, images: list[np.ndarray]) -> list[Tensor]:
-        """Unit embedding (width,) of each preprocessed image."""
+        """Return the unit embedding (width,) of each preprocessed image."""
         return self.fit.run(
             lambda batch: self.clip.embed(self.clip.image, self._stack(batch)), images
         )
 
     def explain_images(self, images: list[np.ndarray], targets: list[Tensor]) -> list[np.ndarray]:
-        """Patch relevance of each image for each of its targets.
+        """Compute the patch relevance of each image for each of its targets.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Explainer:
         return self.fit.run(explain, list(zip(images, targets, strict=True)))
 
     def explain_texts(self, texts: list[Tokens], targets: list[Tensor]) -> list[np.ndarray]:
-        """Word-token relevance of each text for each of its target image embeddings.
+        """Compute the word-token relevance of each text for each of its target image embeddings.
 
         Returns
         -------
@@ -113,7 +113,7 @@ class Explainer:
         return self.fit.run(explain, list(zip(texts, targets, strict=True)))
 
     def _explain(self, tower: Tower, inputs: Tensor, targets: list[Tensor]) -> list[np.ndarray]:
-        """Relevance (n_targets, n_content) of each item's content tokens."""
+        """Compute the relevance (n_targets, n_content) of each item's content tokens."""
         counts = [len(part) for part in targets]
         items = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
         items = items.to(self.clip.device)
@@ -123,7 +123,7 @@ class Explainer:
         content = tower.content(inputs)
         if rows.shape != (len(items), content.shape[1]):
             raise InputError(
-                f"the attribution method gave relevance of shape {tuple(rows.shape)} for"
+                f"the attribution method returned relevance of shape {tuple(rows.shape)} for"
                 f" {len(items)} pairs and {content.shape[1]} tokens: see docs/add-a-method.md"
             )
         maps = [
@@ -132,17 +132,17 @@ class Explainer:
         ]
         if not all(np.isfinite(own).all() for own in maps):
             raise InputError(
-                "the attribution method gave relevance that is no finite number: with half"
+                "the attribution method returned relevance that is not finite: with half"
                 " precision try float32, with a method of your own see docs/add-a-method.md"
             )
         return maps
 
     def _stack(self, images: list[np.ndarray]) -> Tensor:
-        """Preprocessed images on the model's device, (n_images, 3, size, size)."""
+        """Stack preprocessed images on the model's device, (n_images, 3, size, size)."""
         return torch.from_numpy(np.stack(images)).to(self.clip.device)
 
     def _ids(self, texts: list[np.ndarray]) -> Tensor:
-        """Padded token ids on the model's device, (n_texts, n_tokens)."""
+        """Stack padded token ids on the model's device, (n_texts, n_tokens)."""
         return torch.from_numpy(self.tokenizer.pad(texts)).to(self.clip.device)
 
 
@@ -181,7 +181,7 @@ def compute_relevance(
     threads : int
         CPU threads, for torch and for preparing images.
     """
-    family = read_model_config(checkpoint).family  # of a hub's model not known before
+    family = read_model_config(checkpoint).family  # for a model of the hub not known before
     if reason := why_refused(attribution, direction, family):
         raise InputError(
             f"{checkpoint}: {attribution['kind']} cannot explain {direction} of a {family} model:"
@@ -270,7 +270,7 @@ def image_to_text_relevance(
     counts = masks.set_index(["image_id", "mask"])[["height", "width", "counts"]]
 
     def prepare(image: _Image) -> dict[int, np.ndarray]:
-        """The distinct regions of an image by their number, preprocessed."""
+        """Preprocess the distinct regions of an image, by their number."""
         pixels, regions = read_image(image.file_name, image.height, image.width), {}
         for mask in sorted(set(image.phrases["mask"])):
             height, width, code = counts.loc[(image.image_id, mask)]
@@ -320,7 +320,7 @@ class _Image:
 
 
 def _images(narratives: pd.DataFrame, phrases: pd.DataFrame) -> Iterator[_Image]:
-    """The images that have phrases, in image-id order, with a progress bar."""
+    """Yield the images that have phrases, in image-id order, with a progress bar."""
     records = narratives.groupby("image_id")[["file_name", "height", "width"]].first()
     texts = narratives.set_index("narrative")["text"]
     own = tqdm(phrases.groupby("image_id"), unit="image", mininterval=1)

@@ -1,4 +1,4 @@
-"""The embedded dataset: drawn scenes with narratives, and the small CLIP trained on them.
+"""Make the embedded dataset: rendered scenes with narratives, and a small CLIP trained on scenes.
 
-Files come in the published formats, so everything after them is the same as for real data.
+Files are in the published formats, so everything downstream is the same as for real data.
 """

@@ -28,7 +28,7 @@ CATEGORIES = [
         start=1,
     )
 ]
-"""The categories of the panoptic JSON: things are told apart by shape alone."""
+"""The categories of the panoptic JSON: things differ by shape alone."""
 
 _CATEGORY_IDS = {category["name"]: category["id"] for category in CATEGORIES}
 _FIRST_ID, _ID_STEP = 139, 23  # ids with gaps, as COCO's
@@ -42,7 +42,7 @@ def write_dataset(
     seed: int,
     split: str,
 ) -> None:
-    """Render scenes of the evaluated side and write the dataset's three files.
+    """Render scenes of the evaluation side and write the dataset's three files.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def write_dataset(
     seed : int
         Scene k depends on (seed, k) alone.
     split : str
-        The name in the paths above.
+        The split's name in the paths above.
     """
     records = {"images": [], "annotations": [], "categories": CATEGORIES}
     told = []
@@ -101,12 +101,12 @@ def write_dataset(
 
 
 def ids_to_rgb(ids: np.ndarray) -> np.ndarray:
-    """Segment ids, (height, width), as the RGB pixels of a panoptic PNG."""
+    """Encode segment ids, (height, width), as the RGB pixels of a panoptic PNG."""
     return np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=-1).astype(np.uint8)
 
 
 def describe_segments(scene: Scene) -> list[dict]:
-    """The records of a scene's segments as in the panoptic JSON, things first."""
+    """Return the records of a scene's segments as in the panoptic JSON, things first."""
     names = {
         number: group.shape
         for group, ids in zip(scene.composition.groups, scene.thing_ids, strict=True)
@@ -130,7 +130,7 @@ def describe_segments(scene: Scene) -> list[dict]:
 
 
 def _annotators(rng: np.random.Generator) -> list[int]:
-    """Who tells about an image: nobody, one or two annotators."""
+    """Return the annotators who narrate an image: none, one or two."""
     count = rng.choice(3, p=[0.08, 0.67, 0.25])
     return (1 + rng.choice(40, count, replace=False)).tolist()
 

@@ -1,4 +1,4 @@
-"""Compose a scene before it is drawn: stuff above and below a horizon, groups of things.
+"""Compose a scene before it is rendered: stuff above and below a horizon, groups of things.
 
 The composition alone decides whether a scene may be evaluated or trained on, so no scene is both.
 """
@@ -47,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Composition:
-    """A scene in words.
+    """What a scene shows.
 
     Attributes
     ----------
@@ -63,22 +63,22 @@ class Composition:
 
 
 def describe(composition: Composition) -> str:
-    """Describe what is in a scene, the same in whatever order or place things are."""
+    """Describe what is in a scene, whatever the order or place of the things."""
     things = sorted(f"{group.count} {group.color} {group.shape}" for group in composition.groups)
     return "; ".join([*things, *sorted(composition.above), *sorted(composition.below)])
 
 
 def is_evaluated(composition: Composition) -> bool:
-    """Return which side a composition is on: evaluated, or trained on.
+    """Return the side of a composition: evaluation or training.
 
-    A hash of its description decides, so the sides share nothing whatever the seeds.
+    A hash of its description decides, so the sides never overlap, whatever the seeds.
     """
     digest = hashlib.sha256(describe(composition).encode()).digest()
     return digest[0] < 256 * _EVALUATED_SHARE
 
 
 def draw_composition(rng: np.random.Generator, evaluated: bool) -> Composition:
-    """Draw a composition of one side; those of the other side are drawn again."""
+    """Draw a composition of one side, rejecting those of the other."""
     while True:
         composition = _draw(rng)
         if is_evaluated(composition) == evaluated:
@@ -96,5 +96,5 @@ def _draw(rng: np.random.Generator) -> Composition:
     return Composition(above, below, tuple(groups))
 
 
-def _pick(rng: np.random.Generator, values: tuple | list, count: int) -> tuple:
+def _pick(rng: np.random.Generator, values: tuple | list, count: int | np.integer) -> tuple:
     return tuple(values[index] for index in rng.choice(len(values), count, replace=False))

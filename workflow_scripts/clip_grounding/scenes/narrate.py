@@ -1,4 +1,4 @@
-"""Describe a scene in words, in segments as Panoptic Narrative Grounding has them.
+"""Describe a scene in pieces of text with segments, as Panoptic Narrative Grounding does.
 
 A piece is an utterance with the segments it names; connecting words name none.
 """
@@ -47,7 +47,7 @@ _COUNTS = {2: "two", 3: "three"}
 
 
 def narrate(scene: Scene, rng: np.random.Generator) -> list[Piece]:
-    """Describe a scene; templates, order and repetitions are drawn."""
+    """Describe a scene, with random templates, order and repetitions."""
     groups = list(zip(scene.composition.groups, scene.thing_ids, strict=True))
     groups = [groups[index] for index in rng.permutation(len(groups))]
     pieces = [Piece(_choose(rng, _OPENINGS))]
@@ -78,14 +78,14 @@ def narrate(scene: Scene, rng: np.random.Generator) -> list[Piece]:
 
 
 def write_caption(pieces: list[Piece]) -> str:
-    """Write the pieces as a person would: sentences with capitals, no space before points."""
+    """Write the pieces as a person would: sentences with capitals, no space before full stops."""
     text = re.sub(r" ([.,])", r"\1", " ".join(piece.utterance for piece in pieces))
     text = re.sub(r"\bi\b", "I", text)
     return re.sub(r"(^|\. )(\w)", lambda match: match[1] + match[2].upper(), text)
 
 
 def _name_group(group: Group, ids: tuple[int, ...], rng: np.random.Generator) -> list[Piece]:
-    """Name a group's things, with an article as a piece of its own where there is one."""
+    """Name a group's things, with the article, if any, as a separate piece."""
     if len(ids) > 1:
         count = f"{_COUNTS[len(ids)]} " if rng.random() < 0.8 else ""
         return [Piece(f"{count}{group.color} {SHAPES[group.shape]}", ids, True)]
@@ -96,7 +96,7 @@ def _name_group(group: Group, ids: tuple[int, ...], rng: np.random.Generator) ->
 
 
 def _mention_again(group: Group, ids: tuple[int, ...], scene: Scene) -> list[Piece]:
-    """Describe once more where things are, repeating their words and their region's."""
+    """Say again where things are, repeating their words and those of their region."""
     plural = len(ids) > 1
     place = _place(group.stuff, scene).utterance
     return [

@@ -1,7 +1,7 @@
-"""Image-text pairs to train on: whole scenes with narratives, and parts of them with their phrases.
+"""Draw image-text pairs to train on: whole scenes with narratives, and parts with their phrases.
 
 Contrasting parts is what makes a small CLIP ground phrases: the segments of a phrase, the rest
-black, against the same phrase within words that say nothing.
+black, are paired with the same phrase among connecting words.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Example:
         Segment id of each pixel.
     pieces : tuple of Piece
     facts : dict of int to str
-        What each segment id stands for, its group's count included.
+        What each segment id stands for, including the count of its group.
     """
 
     image: np.ndarray
@@ -54,8 +54,8 @@ class Batch:
     images : list of ndarray of uint8, shape (height, width, 3)
     texts : list of str
     ambiguous : ndarray of bool, shape (n, n)
-        Where image i and text j, of different pairs, fit each other all the same: one shows,
-        or says, all that the other does. They are no negatives.
+        Where image i and text j, of different pairs, match nevertheless: one shows,
+        or says, all that the other does. They are not negatives.
     """
 
     images: list[np.ndarray]
@@ -95,7 +95,7 @@ def draw_batch(examples: list[Example], batch_size: int, rng: np.random.Generato
 
 
 def find_ambiguous(shown: list[set[str]], told: list[set[str]]) -> np.ndarray:
-    """Find pairs (i, j), i ≠ j, of which one holds all facts of the other, (n, n)."""
+    """Find the pairs (i, j), i ≠ j, of which one holds all facts of the other, (n, n)."""
     facts = sorted(set().union(*shown, *told))
     in_images, in_texts = (
         np.array([[fact in own for fact in facts] for own in sets], np.float32).reshape(
@@ -117,7 +117,7 @@ def _list_facts(scene: Scene) -> dict[int, str]:
 
 
 def _choose_part(example: Example, rng: np.random.Generator) -> set[tuple[int, ...]]:
-    """Some, often one, of the regions that the pieces name."""
+    """Choose some, often one, of the regions that the pieces name."""
     regions = list(dict.fromkeys(p.segment_ids for p in example.pieces if p.segment_ids))
     one = rng.random() < _ONE_REGION_SHARE
     count = 1 if one else rng.integers(1, len(regions) + 1)
@@ -127,7 +127,7 @@ def _choose_part(example: Example, rng: np.random.Generator) -> set[tuple[int, .
 def _choose_pieces(
     example: Example, part: set[tuple[int, ...]] | None, rng: np.random.Generator
 ) -> list[Piece]:
-    """The pieces about a part, or all, with some connecting words that so come to mean nothing."""
+    """Choose the pieces about a part, or all, with some connecting words as distractors."""
     share = _CONNECTING_SHARES[rng.integers(len(_CONNECTING_SHARES))]
     pieces = []
     for piece in example.pieces:

@@ -1,4 +1,4 @@
-"""Draw a composition: an anti-aliased image and the exact panoptic ids of its segments."""
+"""Render a composition: an anti-aliased image and the exact panoptic ids of its segments."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ _RIM_SHADE = 0.6
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn scene.
+    """A rendered scene.
 
     Attributes
     ----------
@@ -54,15 +54,15 @@ class Scene:
 
 
 def scene_generator(seed: int, index: int) -> np.random.Generator:
-    """Random numbers of scene `index`, the same whichever other scenes are rendered."""
+    """Return the random generator of scene `index`, independent of the other scenes."""
     return np.random.default_rng(np.random.SeedSequence((seed, index)))
 
 
 def render_scene(rng: np.random.Generator, evaluated: bool) -> Scene:
-    """Draw a scene of the evaluated or of the training side."""
+    """Render a scene of the evaluation or of the training side."""
     composition = draw_composition(rng, evaluated)
     places = None
-    while places is None:  # where the things find no room, the regions are laid out again
+    while places is None:  # if the things find no room, lay the regions out again
         height, width = SIZES[rng.integers(len(SIZES))]
         names, labels = _lay_out_stuff(composition, height, width, rng)
         places = _place_things(composition.groups, names, labels, rng)
@@ -103,7 +103,7 @@ def render_scene(rng: np.random.Generator, evaluated: bool) -> Scene:
 
 
 def _draw_ids(count: int, rng: np.random.Generator) -> list[int]:
-    """Distinct segment ids over the whole range that an RGB PNG can hold."""
+    """Draw distinct segment ids from the whole range that an RGB PNG can hold."""
     numbers = []
     while len(numbers) < count:
         number = int(rng.integers(1, 2**24))
@@ -115,7 +115,7 @@ def _draw_ids(count: int, rng: np.random.Generator) -> list[int]:
 def _lay_out_stuff(
     composition: Composition, height: int, width: int, rng: np.random.Generator
 ) -> tuple[list[str], np.ndarray]:
-    """Names of the stuff regions and the number of the region that each pixel belongs to."""
+    """Return the names of the stuff regions, and the number of each pixel's region."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     wave = rng.uniform(0, 2) * np.sin(columns / rng.uniform(5, 15) + rng.uniform(0, 6))
     horizon = height * rng.uniform(0.38, 0.55) + wave
@@ -134,7 +134,7 @@ def _lay_out_stuff(
 def _place_things(
     groups: tuple[Group, ...], names: list[str], labels: np.ndarray, rng: np.random.Generator
 ) -> list[list[tuple[float, float, float]]] | None:
-    """Row, column and radius of every thing, apart from each other; None where there is no room."""
+    """Return row, column and radius of every thing, kept apart; None if there is no room."""
     taken = np.zeros((0, 3))
     for group in groups:
         inside = np.argwhere(labels == names.index(group.stuff))
@@ -154,7 +154,7 @@ def _place_things(
 
 
 def _borders(labels: np.ndarray) -> np.ndarray:
-    """Pixels whose right or lower neighbour belongs to another region."""
+    """Return the pixels whose right or lower neighbour belongs to another region."""
     border = np.zeros(labels.shape, bool)
     border[:, :-1] |= labels[:, :-1] != labels[:, 1:]
     border[:-1] |= labels[:-1] != labels[1:]
@@ -162,15 +162,15 @@ def _borders(labels: np.ndarray) -> np.ndarray:
 
 
 def _grow(region: np.ndarray) -> np.ndarray:
-    """A region and the pixels next to it."""
+    """Return a region grown by the pixels next to it."""
     padded = np.pad(region, 1)
     return region | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
 
 
 def _coverage(outline: np.ndarray, height: int, width: int) -> tuple[tuple, np.ndarray]:
-    """Share of each pixel that lies within the polygon `outline` (x, y).
+    """Compute the share of each pixel that lies within the polygon `outline` (x, y).
 
-    Given as a window of the image, with a pixel to spare on each side, and the shares there.
+    Returns a window of the image, with a pixel to spare on each side, and the shares there.
     """
     left, top = (np.floor(outline.min(0)).astype(int) - 1).tolist()
     right, bottom = (np.ceil(outline.max(0)).astype(int) + 2).tolist()
@@ -187,7 +187,7 @@ def _coverage(outline: np.ndarray, height: int, width: int) -> tuple[tuple, np.n
 
 
 def _outline(shape: str, radius: float, angle: float) -> np.ndarray:
-    """Polygon of a shape around the origin, (n_points, 2) as x and y with y downwards."""
+    """Return the polygon of a shape around the origin, (n_points, 2) as x and y, y downwards."""
     cos, sin = np.cos(angle), np.sin(angle)
     return radius * _OUTLINES[shape] @ np.array([[cos, sin], [-sin, cos]])
 

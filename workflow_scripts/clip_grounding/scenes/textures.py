@@ -1,4 +1,4 @@
-"""The textures of stuff regions: one per name, muted so that things stand out."""
+"""Draw the textures of stuff regions: one per name, muted so that things stand out."""
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ def draw_texture(name: str, height: int, width: int, rng: np.random.Generator) -
 
 
 def _smooth_noise(shape: tuple[int, int], cell: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise in 0–1 that varies over about `cell` pixels."""
+    """Draw noise in 0–1 that varies over about `cell` pixels."""
     small = rng.random([max(2, round(side / cell)) for side in shape]).astype(np.float32)
     return np.asarray(Image.fromarray(small).resize(shape[::-1], Image.Resampling.BICUBIC))
 

@@ -1,4 +1,4 @@
-"""The tokenizer of the small CLIP: whole words, lower-cased, between CLIP's two specials."""
+"""Build the tokenizer of the small CLIP: lower-cased whole words between CLIP's two specials."""
 
 import json
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ PAD, UNKNOWN, START, END = "<|pad|>", "<|unknown|>", "<|startoftext|>", "<|endof
 def build_tokenizer(texts: Iterable[str]) -> Tokenizer:
     """Build a tokenizer that knows the words of `texts`.
 
-    Words it does not know become one unknown token. End-of-text has the highest id: CLIP's
-    text tower pools there, and some of its implementations find it as the highest.
+    Unknown words become a single unknown token. End-of-text has the highest id: CLIP's text tower
+    pools there, and some implementations find it as the highest.
     """
     words = sorted({word for text in texts for word in text.lower().split()})
     names = [PAD, UNKNOWN, *words, START, END]

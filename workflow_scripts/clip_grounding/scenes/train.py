@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (torch's own idiom)
+import torch.nn.functional as F  # noqa: N812 (torch's idiom)
 from PIL import Image
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -56,8 +56,8 @@ def train_checkpoint(
     Parameters
     ----------
     folder : str or Path
-        Where the checkpoint goes; its ``manifest.json`` is written last. One that the workflow
-        made is replaced.
+        Where the checkpoint goes; its ``manifest.json`` is written last. A folder that the
+        workflow made is replaced.
     image_count : int
         Training scenes to render.
     steps : int
@@ -65,10 +65,10 @@ def train_checkpoint(
     batch_size : int
         Image-text pairs per step.
     learning_rate : float
-        The highest of the schedule: linear warm-up, then cosine to 0.
+        The highest rate of the schedule: linear warm-up, then cosine decay to 0.
     seed : int
-        Fixes scenes, initial weights and batches. The weights are the same on the same
-        machine with the same number of threads.
+        Fixes scenes, initial weights and batches. The weights are reproducible on one machine
+        with the same number of threads.
     threads : int
         CPU threads.
 
@@ -108,7 +108,7 @@ def train_checkpoint(
 
 
 def build_model(tokenizer: Tokenizer) -> CLIPModel:
-    """Build the model for a tokenizer's vocabulary, with torch's random numbers."""
+    """Build the model for a tokenizer's vocabulary, initialised from torch's random numbers."""
     tower = {
         "hidden_size": _WIDTH,
         "intermediate_size": 2 * _WIDTH,
@@ -134,7 +134,7 @@ def build_model(tokenizer: Tokenizer) -> CLIPModel:
 
 
 def prepare_image(pixels: np.ndarray) -> np.ndarray:
-    """Pad, resize and normalise an image as its checkpoint's processor does, only faster.
+    """Prepare an image: pad, resize and normalise as the checkpoint's processor does, but faster.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def prepare_image(pixels: np.ndarray) -> np.ndarray:
 
 
 def contrastive_loss(logits: Tensor, ambiguous: Tensor) -> Tensor:
-    """CLIP's symmetric cross-entropy, without the negatives that are none.
+    """Compute CLIP's symmetric cross-entropy, leaving out ambiguous negatives.
 
     Parameters
     ----------

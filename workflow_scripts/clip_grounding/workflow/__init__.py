@@ -1,1 +1,1 @@
-"""Functions for the rules while they are parsed, and for a run's reports and stamps."""
+"""Check settings, list jobs, size requests, and track what made each output."""

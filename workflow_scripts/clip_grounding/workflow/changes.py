@@ -1,4 +1,4 @@
-"""A plan of Snakemake's in words: which setting or function would make which jobs run."""
+"""Explain Snakemake's plan: which setting or function would make which jobs run."""
 
 import ast
 import json
@@ -11,7 +11,7 @@ from clip_grounding.workflow.differences import describe_code, describe_settings
 from clip_grounding.workflow.fingerprint import RECORDS
 
 UNKNOWN = '{"unknown":'
-"""The prefix that replaces the settings in the record of an output that is not trusted."""
+"""The prefix that marks the record of an output that is not trusted."""
 
 _JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
 _CHANGED = re.compile(r"before: (.*?) now: (.*?) ?(?:; [A-Z]|$)")
@@ -51,24 +51,24 @@ class _Job:
 
 
 def is_plan(text: str) -> bool:
-    """Whether what Snakemake printed is a plan, of no job at all perhaps, and not an error."""
+    """Return whether Snakemake printed a plan, possibly an empty one, and not an error."""
     return _JOB.search(text) is not None or "Nothing to be done" in text
 
 
 def explain_plan(plan: str) -> list[str]:
-    """List for each cause the jobs of a dry run that it makes run, and what follows from them.
+    """List for each cause the jobs of a dry run that it triggers, and what follows from them.
 
     Parameters
     ----------
     plan : str
-        What ``snakemake --dry-run`` prints. The records of the code are looked up in the
+        The output of ``snakemake --dry-run``. The records of the code are looked up in the
         working directory that it names.
 
     Returns
     -------
     list of str
-        A line per cause with the rules whose jobs it concerns, and an indented one for all that
-        runs only because these jobs do. Then what Snakemake has no record of, and its warnings.
+        A line per cause with the rules whose jobs it concerns, and an indented one for the jobs
+        that run only because these do. Then jobs without a record, and Snakemake's warnings.
     """
     named = _FOLDER.search(plan)
     folder = Path(named.group(1) if named else "")
@@ -82,9 +82,9 @@ def explain_plan(plan: str) -> list[str]:
     for cause, numbers in by_cause.items():
         together.setdefault(tuple(numbers), []).append(cause)
     lines = []
-    for numbers, causes in together.items():
-        lines.append(f"{'; '.join(causes)}: {_count(jobs, numbers)}")
-        below = _below(jobs, numbers)
+    for members, causes in together.items():
+        lines.append(f"{'; '.join(causes)}: {_count(jobs, members)}")
+        below = _below(jobs, members)
         if below:
             rules = len({jobs[number].rule for number in below})
             lines.append(
@@ -96,12 +96,12 @@ def explain_plan(plan: str) -> list[str]:
 
 def _read_job(rule: str, block: str, folder: Path) -> _Job:
     fields = dict(re.findall(r"^ {4}(\w+): (.*)$", block, re.MULTILINE))
-    files = [set(fields.get(name, "").split(", ")) - {""} for name in ("input", "output")]
-    return _Job(rule, *files, list(_causes(fields.get("reason", ""), folder)))
+    inputs, outputs = (set(fields.get(name, "").split(", ")) - {""} for name in ("input", "output"))
+    return _Job(rule, inputs, outputs, list(_causes(fields.get("reason", ""), folder)))
 
 
 def _causes(reason: str, folder: Path) -> Iterator[str]:
-    """Yield what makes a job run; nothing if it only reads what other jobs make again."""
+    """Yield the causes of a job; none if it only reads what other jobs make again."""
     found = [cause for part, cause in _OTHER_REASONS.items() if part in reason]
     changed = _CHANGED.search(reason)
     if changed:
@@ -122,7 +122,7 @@ def _causes(reason: str, folder: Path) -> Iterator[str]:
 
 
 def explain_params(before: list[str], now: list[str], folder: Path) -> Iterator[str]:
-    """Compare the recorded code and settings of an output with those of today.
+    """Compare the recorded code and settings of an output with the current ones.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def explain_params(before: list[str], now: list[str], folder: Path) -> Iterator[
     Yields
     ------
     str
-        A cause, in words.
+        A cause, as text.
     """
     unknown = next((text for text in before if text.startswith(UNKNOWN)), None)
     if unknown is not None:
@@ -164,7 +164,7 @@ def _read_record(folder: Path, code: str | None) -> dict | None:
 
 
 def _below(jobs: list[_Job], numbers: tuple[int, ...]) -> set[int]:
-    """Jobs without a cause of their own that read, directly or not, what the given ones make."""
+    """Return the other jobs that read, directly or not, what the given ones make."""
     readers: dict[str, list[int]] = {}
     for number, job in enumerate(jobs):
         for path in job.inputs if not job.causes else ():
@@ -199,7 +199,7 @@ def _unrecorded(plan: str) -> list[str]:
 
 
 def other_lines(plan: str) -> list[str]:
-    """Return what Snakemake prints beside its plan: its warnings."""
+    """Return what Snakemake prints besides its plan: its warnings."""
     rest = plan
     for known in (_JOB, _UNRECORDED, _BLOCKS, _LINES):
         rest = known.sub("", rest)

@@ -1,7 +1,7 @@
-"""Remove the files that runs made, by Snakemake's record of them, for ``make clean``.
+"""Remove the files that runs made, according to Snakemake's records, for ``make clean``.
 
-Downloads, and whatever else lies in the same folders, stay: a gigabyte is not fetched twice for a
-clean start, and nobody's own file is removed because of where it lies.
+Downloads and other files in the same folders stay: a gigabyte is not fetched again for a clean
+start, and no file of the user's is removed because of where it lies.
 """
 
 import os
@@ -18,11 +18,11 @@ from clip_grounding.models.folders import clear_folder, drop_part
 _MADE = ("data", "results")
 _TOLD = {"logs": r".*\.log", "benchmarks": r".*\.tsv|performance\.json"}
 _CACHES = ("data/.digests.json", "data/.image_counts.json", "data/models/.digests.json")
-_RECORDS = ("metadata", "incomplete")  # of finished jobs, and of jobs that a kill ended
+_RECORDS = ("metadata", "incomplete")  # of finished jobs, and of killed ones
 
 
 def clean_folder(root: Path) -> list[Path]:
-    """Remove what runs made in a working directory, and the folders that are empty then.
+    """Remove what runs made in a working directory, and the folders that this leaves empty.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ def clean_folder(root: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        The files that are left in the folders of runs, relative to `root`, in order.
+        The files that remain in the folders of runs, relative to `root`, in order.
 
     Raises
     ------
     InputError
-        A run is under way there, or ended without taking its lock away.
+        A run is in progress there, or ended without removing its lock.
     """
     memory = root / ".snakemake"
     if any((memory / "locks").glob("*.lock")):
@@ -68,15 +68,15 @@ def clean_folder(root: Path) -> list[Path]:
 
 
 def _is_beside(path: Path) -> bool:
-    """Whether a file says of outputs what made them: their stamps, and what their code was."""
+    """Return whether a file records what made outputs: a stamp, or a record of code."""
     return ".stamps" in path.parts or path.parts[:2] == ("results", ".code")
 
 
 def _recorded(memory: Path) -> Iterator[str]:
-    """Yield the outputs that Snakemake has noted, as it names them: relative, under _MADE."""
+    """Yield the outputs that Snakemake has recorded: relative paths, under _MADE."""
     for kind in _RECORDS:
         for record in _files(memory / kind):
-            # A long name is cut into folders whose names begin with @.
+            # Snakemake splits a long name into folders whose names begin with @.
             encoded = "".join(
                 part.removeprefix("@") for part in record.relative_to(memory / kind).parts
             )
@@ -90,7 +90,7 @@ def _recorded(memory: Path) -> Iterator[str]:
 
 
 def _remove_output(path: Path) -> None:
-    """Remove an output and what was written beside it for it."""
+    """Remove an output and the files that were written beside it."""
     if path.parent.is_dir():
         leftover = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
         for other in path.parent.iterdir():

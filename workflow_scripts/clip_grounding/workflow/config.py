@@ -1,8 +1,8 @@
-"""The settings of a run, checked once while the workflow is parsed.
+"""Check the settings of a run once, while the workflow is parsed.
 
 The schema holds types, limits and defaults, and each attribution method's contract those of its
-parameters. What they cannot say is checked here: names that refer to other names or mean something
-else, paths that lead nowhere, and what a method can explain of which model. All problems are
+parameters. The rest is checked here: names that refer to other names or mean something else, paths
+that lead nowhere, and which models and directions a method can explain. All problems are
 reported at once, each with its key and the remedy.
 """
 
@@ -46,9 +46,9 @@ _TAKEN = {
     "models": _OF_CONTENDERS,
     "attributions": _OF_CONTENDERS,
 }
-"""Names that would mean something else, with the reason, by section of the settings."""
+"""Reserved names, with the reason, by section of the settings."""
 
-_MISSING = ("na", "nan", "none", "null")  # however they are capitalised
+_MISSING = ("na", "nan", "none", "null")  # regardless of case
 
 _TYPES = {
     "array": "a list",
@@ -71,7 +71,7 @@ def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) ->
     schema : Path
         The JSON schema, as YAML.
     layers : sequence of Layer, optional
-        Where the settings come from, which tells what relative paths are relative to.
+        Where the settings come from: relative paths are resolved by layer.
 
     Returns
     -------
@@ -101,24 +101,24 @@ def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) ->
 
 
 def evaluated_models(config: dict, dataset: str) -> list[str]:
-    """Names of the models that are evaluated on a dataset."""
+    """Return the names of the models that are evaluated on a dataset."""
     return config["evaluate"]["models"] or config["datasets"][dataset]["models"]
 
 
 def explained_directions(config: dict, attribution: str) -> list[str]:
-    """Directions that are evaluated of an attribution."""
+    """Return the directions of an attribution that are evaluated."""
     own = config["attributions"][attribution]["directions"]
     directions = config["evaluate"]["directions"]
     return [direction for direction in directions if own is None or direction in own]
 
 
 def is_local_folder(checkpoint: str) -> bool:
-    """Whether a model's `checkpoint` is a folder on this machine, not a hub id."""
+    """Return whether a model's `checkpoint` is a local folder, not a hub id."""
     return checkpoint.startswith(("/", ".", "~"))
 
 
 def _complete_schema(schema: Path, config: dict) -> dict:
-    """Read the schema, and put in what the methods that are used say of their parameters."""
+    """Read the schema, and insert the parameters of the methods that are used."""
     complete = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     known = list_kinds()
     baselines = complete["properties"]["evaluate"]["properties"]["baselines"]
@@ -142,7 +142,7 @@ def _complete_schema(schema: Path, config: dict) -> dict:
 
 
 def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:
-    """Report what no schema can check: keys that are no text, and numbers that nothing can hold."""
+    """Report what no schema can check: keys that are not text, and numbers that are too large."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
@@ -156,7 +156,7 @@ def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:
 
 
 def _copy_plain(value):
-    """Copy nested settings into builtin types, with 2.0 as 2."""
+    """Copy nested settings as built-in types, with 2.0 as 2."""
     if isinstance(value, dict):
         return {str(key): _copy_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -170,7 +170,7 @@ def _check_properties(validator, properties, instance, schema) -> Iterator[Valid
     """Check the keys of a mapping, after filling in their defaults in place."""
     if isinstance(instance, dict):
         for key, subschema in properties.items():
-            if subschema is False:  # a key that must be absent
+            if subschema is False:  # a key that is not allowed
                 continue
             if "default" in subschema:
                 instance.setdefault(key, deepcopy(subschema["default"]))
@@ -196,7 +196,7 @@ _Validator = extend(
 
 
 def _describe(error: ValidationError) -> Iterator[str]:
-    """Describe what is wrong and what is allowed, a line for every problem of a schema error."""
+    """Describe a schema error: what is wrong and what is allowed, a line per problem."""
     path, value = list(error.absolute_path), error.instance
     if "propertyNames" in error.absolute_schema_path:
         name = value if value.isprintable() else ascii(value)
@@ -213,7 +213,7 @@ def _describe(error: ValidationError) -> Iterator[str]:
                 yield f"{_dotted([*path, key])}: missing"
     elif error.validator == "oneOf":
         keys = [key for option in error.validator_value for key in option["required"]]
-        if isinstance(value, dict):  # anything else has an error of its own
+        if isinstance(value, dict):  # other problems have separate errors
             yield f"{_dotted(path)}: give either {_join(keys, ' or ')}"
     elif error.validator in ("minItems", "minProperties"):
         yield f"{_dotted(path)}: empty; give at least one"
@@ -231,7 +231,7 @@ def _describe(error: ValidationError) -> Iterator[str]:
 
 
 def _allowed(schema: dict) -> str:
-    """Describe in words what `schema` allows."""
+    """Describe what `schema` allows."""
     if "anyOf" in schema:
         return _join(map(_allowed, schema["anyOf"]), " or ")
     if "enum" in schema or "const" in schema:
@@ -263,7 +263,7 @@ def _dotted(path: list) -> str:
 
 
 def _find_taken_names(config: dict) -> Iterator[str]:
-    """Report names that would mean something else in the tables or the folders."""
+    """Report names that would mean something else in tables or folders."""
     for section, taken in _TAKEN.items():
         for name in _section(config, section):
             reason = taken.get(name)
@@ -274,7 +274,7 @@ def _find_taken_names(config: dict) -> Iterator[str]:
 
 
 def _resolve(config: dict, layers: Sequence[Layer]) -> list[str]:
-    """Make paths absolute in place; return what is wrong with those that are evaluated."""
+    """Make paths absolute in place; return the problems of those that are evaluated."""
     dataset = config["dataset"]
     used = [("datasets", dataset), ("published_metrics",)]
     used += [("models", model) for model in evaluated_models(config, dataset)]
@@ -304,7 +304,7 @@ def _find_undefined_names(config: dict) -> Iterator[str]:
 
 
 def _find_unusable_checkpoints(config: dict) -> Iterator[str]:
-    """Report hub ids without a revision, which would load other weights another day."""
+    """Report hub ids without a revision, which could load other weights later."""
     for name, model in _section(config, "models").items():
         checkpoint = model.get("checkpoint") if isinstance(model, dict) else None
         if not isinstance(checkpoint, str) or not checkpoint:
@@ -315,7 +315,7 @@ def _find_unusable_checkpoints(config: dict) -> Iterator[str]:
                 yield f"{path}.revision: a local folder has none; remove it or set it to null"
         elif not _HUB_ID.fullmatch(checkpoint):
             yield (
-                f"{path}.checkpoint: {checkpoint} is no hub id (owner/name); a local folder is"
+                f"{path}.checkpoint: {checkpoint} is not a hub id (owner/name); a local folder is"
                 f" written ./{checkpoint}"
             )
         elif revision is None:
@@ -386,7 +386,7 @@ def _find_refused(config: dict) -> Iterator[str]:
 
 
 def _shape_of(model: dict) -> tuple[str | None, ModelConfig | None]:
-    """Family and shape of a model, as far as they are known before it is fetched."""
+    """Return the family and shape of a model, as far as known before it is fetched."""
     if "train" in model:
         return "clip", None
     checkpoint = model["checkpoint"]

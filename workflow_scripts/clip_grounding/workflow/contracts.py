@@ -41,7 +41,7 @@ _KEYS = {
 
 
 def list_kinds(folder: Path = METHODS) -> list[str]:
-    """Names of the methods there are, one per module."""
+    """List the names of the methods, one per module."""
     return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
@@ -52,8 +52,8 @@ def read_contract(kind: str, folder: Path = METHODS) -> dict:
     Raises
     ------
     InputError
-        Its module has none, or one that lacks a key or has one of another type; or it has no
-        function of its name.
+        Its module has no contract, or one with a missing key or a value of the wrong type; or it
+        has no function with the method's name.
     """
     path = folder / f"{kind}.py"
     try:
@@ -104,7 +104,7 @@ def _find_problem(contract: dict) -> str | None:
 
 
 def attribution_schema(kind: str) -> dict:
-    """JSON schema of an entry of ``attributions`` of a kind."""
+    """Return the JSON schema of an entry of ``attributions`` of a kind."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -141,7 +141,7 @@ def why_refused(attribution: dict, direction: str, family: str | None) -> str | 
         A validated entry of ``attributions``.
     direction : {"text_to_image", "image_to_text"}
     family : {"clip", "siglip"} or None
-        Of the model; None where it is not known yet.
+        The model's family; None where it is not known yet.
     """
     refuses = read_contract(attribution["kind"])["refuses"]
     return refuses.get(direction) or refuses.get(family)

@@ -1,6 +1,6 @@
-"""The definitions of the library's files, and which others each of them names.
+"""Find the definitions in the library's files, and the others that each of them names.
 
-A file is read without what no output depends on: comments, docstrings, formatting, the text of
+Parts that no output depends on are ignored: comments, docstrings, formatting, the text of
 errors and messages, annotations of plain functions, and import statements. Neither the file in
 which a definition stands nor the name of that file is part of its text: see
 `clip_grounding.workflow.normal_form`.
@@ -18,7 +18,7 @@ from clip_grounding.workflow.normal_form import Reader
 LIBRARY = "clip_grounding"
 
 NO_CODE = {"__version__", "CONTRACT", "AFFECTS_OUTPUT"}
-"""Constants that no output depends on; contracts are read while the workflow is parsed."""
+"""Constants that no output depends on: contracts are read while the workflow is parsed."""
 
 
 @dataclass(eq=False)
@@ -80,17 +80,17 @@ class Reference:
     Attributes
     ----------
     text : str
-        How the name is written where files do not count.
+        The name as written in texts that do not depend on files.
     names : list of Definition
-        The definition; of a module, all of them; none for what no output depends on.
+        The definition; for a module, all of them; none for what no output depends on.
     packages : set of str
-        The package outside the library.
+        The package outside the library, if any.
     error : str
         See `Definition.error`.
     is_silent : bool
-        It is of a module that affects no output.
+        Whether it belongs to a module that affects no output.
     is_logger : bool
-        It is a method of a logger that a module holds.
+        Whether it is a method of a module's logger.
     """
 
     text: str
@@ -108,10 +108,10 @@ class Module:
     ----------
     library : Library
     name : str
-        Dotted name; of a script, the file's name.
+        Dotted name; for a script, the file's name.
     path : Path
     is_script : bool
-        All its statements are run, so that they are one: its `effects`.
+        All its statements are run, so they count as one: its `effects`.
     """
 
     def __init__(self, library: "Library", name: str, path: Path, is_script: bool = False):
@@ -141,7 +141,7 @@ class Module:
             self._add_effect(statement)
 
     def _add_effect(self, statement: ast.stmt) -> None:
-        """Add a statement that does something when the module is imported, and what it binds."""
+        """Add a statement that has an effect when the module is imported, and what it binds."""
         self.effects.statements.append(statement)
         for node in ast.walk(statement):
             if isinstance(node, ast.Import | ast.ImportFrom):
@@ -152,7 +152,7 @@ class Module:
                 self.definitions.setdefault(node.name, self.effects)
 
     def bind(self, statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-        """Yield the names that an import binds, each with the dotted name of what it is.
+        """Yield the names that an import binds, each with its dotted name.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Module:
                 root = alias.name.partition(".")[0]
                 yield (alias.asname, alias.name) if alias.asname else (root, root)
             return
-        if statement.level:
+        if statement.level or statement.module is None:
             raise ValueError(f"{self.path}: relative import, not followed: name the module")
         for alias in statement.names:
             if alias.name == "*":
@@ -175,12 +175,12 @@ class Module:
             yield alias.asname or alias.name, dotted
 
     def merge(self, imports: dict[str, str], bound: Iterable[tuple[str, str]]) -> None:
-        """Add names that imports bind to those of one scope.
+        """Add the names that imports bind to those of a scope.
 
         Raises
         ------
         ValueError
-            A name would stand for two things of the library, of which only one is followed.
+            A name would stand for two things in the library, of which only one is followed.
         """
         for name, dotted in bound:
             before = imports.setdefault(name, dotted)
@@ -189,11 +189,11 @@ class Module:
 
     @staticmethod
     def is_own(dotted: str) -> bool:
-        """Whether a dotted name is the library's."""
+        """Return whether a dotted name is in the library."""
         return dotted.partition(".")[0] == LIBRARY
 
     def resolve(self, name: str, attributes: list[str]) -> Reference | None:
-        """Return what a name of the module's stands for; None if the module binds no such name."""
+        """Return what a name in the module stands for; None if the module does not bind it."""
         if name not in self.definitions and name not in self.imports:
             return None
         key = (name, *attributes)
@@ -206,7 +206,7 @@ class Module:
         return self._resolved[key]
 
     def resolve_import(self, dotted: str, attributes: list[str]) -> Reference:
-        """Return what an imported name stands for, with the attributes that are read of it."""
+        """Return what an imported name stands for, with the attributes read from it."""
         whole = [*dotted.split("."), *attributes]
         if not self.is_own(dotted):
             return Reference(".".join(whole), packages={whole[0]})
@@ -229,7 +229,7 @@ class Module:
         )
 
     def registered(self) -> list[Definition]:
-        """Definitions that the import of the module hands to a decorator of the library."""
+        """Return the definitions that importing the module registers by a decorator."""
         return [
             definition
             for definition in self.definitions.values()
@@ -245,7 +245,7 @@ class Module:
 
 
 class Library:
-    """The library's folder, read file by file as names lead there.
+    """The library's folder, read file by file as names lead to them.
 
     Parameters
     ----------
@@ -258,10 +258,10 @@ class Library:
         self._modules: dict[str, Module | None] = {}
 
     def module(self, name: str) -> Module | None:
-        """Return a module by its dotted name; None if the library has none of that name."""
+        """Return a module by its dotted name; None if the library has no such module."""
         if name not in self._modules:
             path = self._find_file(name)
-            self._modules[name] = path and Module(self, name, path)
+            self._modules[name] = None if path is None else Module(self, name, path)
         return self._modules[name]
 
     def _find_file(self, name: str) -> Path | None:
@@ -274,7 +274,7 @@ class Library:
     def find(
         self, dotted: list[str], where: Path
     ) -> tuple[Definition | Module | str, str, list[str]]:
-        """Return what a dotted name stands for, its name there, and the attributes left over.
+        """Return what a dotted name stands for, its name there, and the remaining attributes.
 
         Parameters
         ----------
@@ -286,14 +286,14 @@ class Library:
         Returns
         -------
         place : Definition, Module or str
-            The last if it comes from another package, by way of a module of the library.
+            A str if it comes from another package, imported by a module of the library.
         name : str
         rest : list of str
 
         Raises
         ------
         ValueError
-            There is no such module or definition.
+            No such module or definition exists.
         """
         place, rest = self.module(dotted[0]), dotted[1:]
         while place is not None and rest:
@@ -311,12 +311,12 @@ class Library:
         return place, "", []
 
     def imported_by(self, names: Iterable[str]) -> list[Module]:
-        """Return every module that is imported when those of the given names are."""
+        """Return every module that is imported when the named ones are."""
         seen: dict[str, Module] = {}
         pending = list(names)
         while pending:
             name = pending.pop()
-            while name and name not in seen:  # with the packages around it
+            while name and name not in seen:  # with its parent packages
                 module = self.module(name)
                 if module is not None:
                     seen[name] = module
@@ -326,7 +326,7 @@ class Library:
 
 
 def _defined_names(statement: ast.stmt) -> list[str]:
-    """Names that a statement of a module defines; none if it does something else."""
+    """Return the names that a module's statement defines; none if it does something else."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
     targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
@@ -342,7 +342,7 @@ def _defined_names(statement: ast.stmt) -> list[str]:
 
 
 def _makes_logger(definition: Definition) -> bool:
-    """Whether a constant is made by ``logging.getLogger``."""
+    """Return whether a constant is made by ``logging.getLogger``."""
     value = getattr(definition.statements[0], "value", None) if definition.statements else None
     if not isinstance(value, ast.Call):
         return False

@@ -1,4 +1,4 @@
-"""Differences of settings and of code in words."""
+"""Describe differences of settings and of code."""
 
 import json
 from collections.abc import Iterator
@@ -12,10 +12,9 @@ def describe_settings(old, new, path: str = "") -> Iterator[str]:
     Parameters
     ----------
     old, new : JSON values
-        Of which objects are compared key by key, and lists of names, or of rows of names, as
-        sets in an order.
+        Objects are compared key by key, and lists of names, or of rows of names, as ordered sets.
     path : str
-        Where they stand, as ``attribution.layers``.
+        Their place in the settings, such as ``attribution.layers``.
     """
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
@@ -60,7 +59,7 @@ def _row(value) -> tuple[str, ...]:
 
 
 def _name(differing: list[tuple], others: list[tuple]) -> list[str]:
-    """Name rows by the entry that none of the others has, if each of them has such a one."""
+    """Name each row by an entry that no other row has, if each has one."""
     for column in range(min(map(len, differing))):
         known = {row[column] for row in others if len(row) > column}
         entries = [row[column] for row in differing]
@@ -70,12 +69,12 @@ def _name(differing: list[tuple], others: list[tuple]) -> list[str]:
 
 
 def describe_code(old: dict | None, new: dict | None) -> Iterator[str]:
-    """Yield in a few words what differs between two records of code.
+    """Yield short descriptions of what differs between two records of code.
 
     Parameters
     ----------
     old, new : dict, optional
-        As `clip_grounding.workflow.fingerprint.describe` returns them; None where there is none.
+        As returned by `clip_grounding.workflow.fingerprint.describe`; None if missing.
     """
     if old is None or new is None:
         which = "before" if old is None else "now"
@@ -91,7 +90,7 @@ def describe_code(old: dict | None, new: dict | None) -> Iterator[str]:
 
 
 def _changed_definitions(old: dict[str, str], new: dict[str, str]) -> Iterator[str]:
-    """Name the definitions that differ; one that has moved does not."""
+    """Name the definitions that differ; a moved one does not."""
     before, now = _by_name(old), _by_name(new)
     for name in sorted({*before, *now}):
         if sorted(before.get(name, {}).values()) == sorted(now.get(name, {}).values()):
@@ -103,7 +102,7 @@ def _changed_definitions(old: dict[str, str], new: dict[str, str]) -> Iterator[s
 
 
 def _by_name(definitions: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Group definitions by their names without modules; scripts are their own."""
+    """Group definitions by their names without modules; scripts stay separate."""
     groups: dict[str, dict[str, str]] = {}
     for dotted, digest in definitions.items():
         name = dotted if dotted.endswith(".py") else dotted.rpartition(".")[2]

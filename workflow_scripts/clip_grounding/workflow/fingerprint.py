@@ -1,9 +1,8 @@
 """Hash a job's code, so that it reruns when its code changes and not when a file is touched.
 
 A script's fingerprint is a hash of its statements and of every definition of the library that it
-can reach by name, from definition to definition; see `clip_grounding.workflow.definitions` for
-what of a definition counts. Where a definition stands does not: moving it, or its file, changes
-nothing.
+can reach by name, from definition to definition; `clip_grounding.workflow.definitions` says which
+parts count. The place of a definition does not: moving it, or its file, changes nothing.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ NUMERIC_LIBRARIES = {
     "PIL": "pillow",
     "ftfy": "ftfy",
 }
-"""Imports whose version can change numbers, with the package that they come in."""
+"""Imports whose version can change numbers, with the package that provides each."""
 
 RECORDS = Path("results/.code")
 """Folder of the records, in the run's working directory."""
@@ -36,15 +35,15 @@ def fingerprint(script: Path, roots: tuple[str, ...] = ()) -> str:
     Parameters
     ----------
     script : Path
-        The script, beside the library's folder. Its fingerprint is taken once per process.
+        The script, beside the library's folder. Its fingerprint is computed once per process.
     roots : tuple of str
         Dotted names of modules or definitions of the library that the script finds at run time,
-        by a name that no code spells out, such as ``clip_grounding.attribution.rise``.
+        by names that no code spells out, such as ``clip_grounding.attribution.rise``.
 
     Raises
     ------
     ValueError
-        A file imports in a way that is not followed, or what the library does not hold.
+        A file has an import that cannot be followed, or one that the library lacks.
     """
     reached = reach(script, roots)
     numbers = {definition: number for number, definition in enumerate(reached)}
@@ -63,7 +62,7 @@ def fingerprint(script: Path, roots: tuple[str, ...] = ()) -> str:
 def reach(script: Path, roots: tuple[str, ...] = ()) -> tuple[Definition, ...]:
     """Return every definition that a script can reach, the script's own statements first.
 
-    The order follows from the definitions alone, and not from the files that they stand in.
+    The order follows from the definitions alone, not from their files.
     """
     library = _library(script.parent)
     module = Module(library, script.name, script, is_script=True)
@@ -72,11 +71,11 @@ def reach(script: Path, roots: tuple[str, ...] = ()) -> tuple[Definition, ...]:
     for root in roots:
         place, _, rest = library.find(root.split("."), script)
         if rest or isinstance(place, str):
-            raise ValueError(f"{script}: {root} is no module or definition of the library")
+            raise ValueError(f"{script}: {root} is not a module or definition of the library")
         start += [place] if isinstance(place, Definition) else place.everything()
         imported.add(place.name if isinstance(place, Module) else place.module.name)
     reached = _follow(start)
-    # What is done when modules are imported, whoever imports them, local imports included.
+    # The effects of importing modules, local imports included.
     loaded = library.imported_by({*imported, *(part.module.name for part in reached)})
     effects = [part for module in loaded if not module.is_silent for part in _effects(module)]
     return _follow([*start, *sorted(effects, key=lambda part: (part.digest, part.name))])
@@ -88,7 +87,7 @@ def _effects(module: Module) -> list[Definition]:
 
 
 def _follow(start: Iterable[Definition]) -> tuple[Definition, ...]:
-    """The definitions and all that they name, directly or not, in the order of first mention."""
+    """Return the definitions and all that they name, directly or not, by first mention."""
     reached: dict[Definition, None] = {}
     pending = list(start)[::-1]
     while pending:
@@ -105,7 +104,7 @@ def _library(folder: Path) -> Library:
 
 
 def library_versions(reached: Iterable[Definition]) -> dict[str, str | None]:
-    """Return major.minor of those `NUMERIC_LIBRARIES` that definitions name."""
+    """Return major.minor of those `NUMERIC_LIBRARIES` that the definitions name."""
     named = set().union(*(definition.packages for definition in reached))
     return {
         package: _minor_version(package)
@@ -124,10 +123,10 @@ def _minor_version(package: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def record_code(script: Path, roots: tuple[str, ...] = (), folder: Path = RECORDS) -> str:
-    """Return a script's fingerprint, and write beside the results what it stands for.
+    """Return a script's fingerprint, and record what it stands for beside the results.
 
-    The record lists each definition by its dotted name with a hash of its own text, and the
-    versions of packages. `clip_grounding.workflow.changes` compares records. One that is there is
+    The record lists each definition by its dotted name with a hash of its text, and the
+    versions of packages. `clip_grounding.workflow.changes` compares records. An existing record is
     kept.
 
     Parameters
@@ -135,7 +134,7 @@ def record_code(script: Path, roots: tuple[str, ...] = (), folder: Path = RECORD
     script, roots
         See `fingerprint`.
     folder : Path
-        It holds a file ``<fingerprint>.json`` per fingerprint.
+        Holds a file ``<fingerprint>.json`` per fingerprint.
     """
     code = fingerprint(script, roots)
     path = Path(folder, f"{code}.json")

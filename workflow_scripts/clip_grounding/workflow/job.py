@@ -10,13 +10,13 @@ from clip_grounding.workflow.stamps import Stamp, check_inputs, embedded, identi
 
 @dataclass(frozen=True)
 class Job:
-    """A job that has begun.
+    """A running job.
 
     Attributes
     ----------
     rule : str
     settings : str
-        What its outputs depend on, as canonical JSON.
+        The settings that its outputs depend on, as canonical JSON.
     code : str or None
     inputs : dict of str to str or None
         The declared inputs with their identities.
@@ -55,14 +55,14 @@ class Job:
         write_table(output, frames, schema, {**self.spec, **facts, "stamp": stamp})
 
     def finish(self) -> None:
-        """Stamp the outputs that are no Parquet tables; these carry their stamp already."""
+        """Stamp the outputs other than Parquet tables, which already carry their stamps."""
         for output in self.outputs:
             if not output.endswith(".parquet"):
                 write_stamp(self.stamp(output))
 
 
 def start_job(snakemake) -> Job:
-    """Begin a script: from here on everything it prints goes to the rule's log.
+    """Start a script's job: from now on, everything it prints goes to the rule's log.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Files of this machine that settings name: known by content, wherever they lie.
+"""Identify local files named in the settings by their content, wherever they lie.
 
-The workflow links to them. A job's settings hold the digest of the content, so that another content
+The workflow links to them. A job's settings hold the digest of the content, so that other content
 reruns what reads it, whatever its date, and another place does not.
 """
 
@@ -17,7 +17,7 @@ from clip_grounding.workflow.places import first_local, local_place
 
 
 def describe_source(source: dict, cache: Path) -> dict:
-    """Return what is known of a published file, without the places that it has on this machine.
+    """Return what is known of a published file, without its places on this machine.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def describe_source(source: dict, cache: Path) -> dict:
     Returns
     -------
     dict
-        The entry with the servers' URLs alone, and as `content` the sha256 of the file of this
-        machine, where one is taken.
+        The entry with only the servers' URLs, and as `content` the sha256 of the local file, where
+        one is used.
     """
     servers = [place for place in source["url"] if local_place(place) is None]
     path = first_local(source["url"])
@@ -41,7 +41,7 @@ def describe_source(source: dict, cache: Path) -> dict:
 def follow_file(link: Path, source: Path, cache: Path) -> None:
     """Point a link to a file's new place, if the old one is gone or has the same content.
 
-    The link keeps its time. Where the content is another, the job that makes the link has to run.
+    The link keeps its time. Where the content differs, the job that makes the link has to run.
     """
     if not link.is_symlink() or Path(os.readlink(link)) == source or not source.is_file():
         return
@@ -56,7 +56,7 @@ def follow_file(link: Path, source: Path, cache: Path) -> None:
 def follow_folder(folder: Path, source: Path, cache: Path) -> None:
     """Do the same for each link in a checkpoint's folder, if the workflow has filled it."""
     if folder.is_symlink() or read_record(folder) is None:
-        return  # a user's own, whose links are not ours to change
+        return  # a user's folder, whose links stay as they are
     for link in folder.iterdir():
         follow_file(link, source / link.name, cache)
 
@@ -69,14 +69,14 @@ def count_images(panoptic: Path, split: str, content: str, cache: Path) -> int |
     panoptic : Path
     split : str
     content : str
-        The archive's sha256: one of the same content is not read again.
+        The archive's sha256: an archive with the same content is not read again.
     cache : Path
         A JSON file that remembers the counts.
 
     Returns
     -------
     int or None
-        None for an archive that is unsound: the job that reads all of it says how.
+        None for a damaged archive: the job that reads all of it reports the damage.
     """
     key = f"{content}/{split}"
     try:
@@ -103,7 +103,7 @@ def check_image_count(name: str, dataset: dict, cache: Path, counts: Path) -> No
     Raises
     ------
     InputError
-        They disagree: shards would be laid out for images that are not there.
+        They disagree: shards would be laid out for images that do not exist.
     """
     path = first_local(dataset["panoptic"]["url"])
     if path is None:

@@ -1,9 +1,8 @@
 """Correct Snakemake's records of outputs by the stamps that the outputs carry.
 
-Snakemake reruns a job when the settings on its record differ from those of today. Its records stay
-behind when results are copied, can be another folder's, and say nothing of a file that was put in
-another's place. An output's stamp does not lie: so the record of each output is made to say what
-its stamp says, before Snakemake plans the run.
+Snakemake reruns a job when the settings on record differ from the current ones. Its records stay
+behind when results are copied, may be another folder's, and do not notice a replaced file. Stamps
+are reliable, so each output's record is corrected to match its stamp before Snakemake plans a run.
 """
 
 import json
@@ -17,11 +16,11 @@ from clip_grounding.workflow.changes import explain_params
 from clip_grounding.workflow.stamps import Stamps
 
 _SHOWN = 20
-"""Lines of a message; a setting concerns hundreds of files."""
+"""The largest number of lines in a message; a setting can concern hundreds of files."""
 
 
 class Output(NamedTuple):
-    """An output that is there, and the rule that makes it."""
+    """An existing output, and the rule that makes it."""
 
     path: str
     rule: str
@@ -49,10 +48,10 @@ def list_files(folders: Iterable[str]) -> Iterator[str]:
 
 
 def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
-    """Make the record of every output say what its stamp says.
+    """Correct the record of every output to match its stamp.
 
-    An output without a stamp, or made from other inputs than those that are there, gets a record
-    that no settings equal, so that it is made again.
+    An output without a stamp, or made from inputs other than the present ones, gets a record that
+    no settings match, so that it is made again.
 
     Parameters
     ----------
@@ -62,14 +61,16 @@ def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
     Returns
     -------
     list of str
-        What there is to say of it, a line each; nothing if every record was right.
+        Messages, a line each; none if every record was right.
 
     Raises
     ------
     InputError
         A file that the workflow did not make stands where a download would replace it.
     """
-    stamps, adopted, faults = Stamps(), [], {}
+    stamps = Stamps()
+    adopted: list[str] = []
+    faults: dict[str, list[str]] = {}
     for output in outputs:
         path, recorded = output.path, records.params(output.path)
         fault, stamp = stamps.find_fault(path), stamps.of(path)
@@ -99,20 +100,20 @@ def restore_records(outputs: Iterable[Output], records: Records) -> list[str]:
 def refuse_stale(
     outputs: Iterable[Output], expected: Callable[[str], tuple[str, str | None]]
 ) -> None:
-    """Refuse outputs that the settings of today would not make.
+    """Refuse outputs that the current settings would not make.
 
-    For a run that was told not to make outputs again for other settings.
+    For a run that was told not to remake outputs when settings change.
 
     Parameters
     ----------
     outputs : iterable of Output
     expected : callable
-        Of a path, its ``spec`` and ``code`` of today.
+        Takes a path; returns its current ``spec`` and ``code``.
 
     Raises
     ------
     InputError
-        It names each file and what differs, with the old and the new value.
+        The message names each file and what differs, with the old and the new value.
     """
     stamps, lines = Stamps(), []
     for output in outputs:
@@ -120,7 +121,10 @@ def refuse_stale(
         if fault or stamp is None:
             lines.append(f"{output.path} {fault}")
             continue
-        made_by, today = {stamp.spec, stamp.code}, set(expected(output.path))
+        made_by, today = (
+            {text for text in texts if text is not None}
+            for texts in ((stamp.spec, stamp.code), expected(output.path))
+        )
         causes = explain_params(sorted(made_by - today), sorted(today - made_by), Path())
         lines += [f"{output.path}: {cause}" for cause in causes]
     if lines:
@@ -133,7 +137,7 @@ def refuse_stale(
 
 
 def _is_own(path: str) -> bool:
-    """Whether replacing a file would lose its content; a manifest guards its folder itself."""
+    """Return whether replacing a file would lose a user's content; manifests guard folders."""
     return not os.path.islink(path) and Path(path).name != "manifest.json"
 
 

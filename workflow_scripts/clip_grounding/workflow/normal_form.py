@@ -1,4 +1,4 @@
-"""The text of a definition without what no output depends on, and what it names.
+"""Reduce a definition to the text that outputs depend on, and list what it names.
 
 Names of the library and of imports are written as what they stand for: ``strict.f``, and ``g``
 after ``from clip_grounding.scoring.strict import f as g``, are both ``@f``; ``np.mean`` is
@@ -7,9 +7,9 @@ after ``from clip_grounding.scoring.strict import f as g``, are both ``@f``; ``n
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _DISPLAY = {"print", "warnings.warn", "sys.stderr.write", "sys.stdout.write"}
 _STREAMS = {"sys.stderr", "sys.stdout"}
@@ -44,17 +44,19 @@ class Reader:
     Attributes
     ----------
     text : str
-        Equal for statements that do the same with what they name.
+        Equal for statements that do the same with the names they use.
     names : list of Definition
-        What they name of the library. ``@f#2`` in the text is a name ``f`` that stands for the
-        third of these.
+        The library's definitions that they name. ``@f#2`` in the text is a name ``f`` that stands
+        for the third of these.
     packages : set of str
         Packages outside the library that they name.
     """
 
     def __init__(self, module, statements: list[ast.stmt]):
-        self.names, self.packages = [], set()
-        self._module, self._scopes, self._depth = module, [], 0
+        self.names: list[Any] = []
+        self.packages: set[str] = set()
+        self._module, self._depth = module, 0
+        self._scopes: list[_Scope] = []
         self._parts: list[str] = []
         self._numbers: dict[object, int] = {}
         self._body(statements)
@@ -64,7 +66,7 @@ class Reader:
         self._visits.get(node.__class__, Reader._fields)(self, node)
 
     def _fields(self, node: ast.AST, leave_out: tuple[str, ...] = ()) -> None:
-        """Write a node with all its fields that say something."""
+        """Write a node with all its non-empty fields."""
         self._parts.append(f"({node.__class__.__name__}")
         for name in node._fields:
             value = getattr(node, name, None)
@@ -105,7 +107,8 @@ class Reader:
         self._parts.append(self._name(node.id, []))
 
     def _visit_attribute(self, node: ast.Attribute) -> None:
-        attributes, inner = [], node
+        attributes: list[str] = []
+        inner: ast.expr = node
         while isinstance(inner, ast.Attribute):
             attributes.append(inner.attr)
             inner = inner.value
@@ -116,7 +119,7 @@ class Reader:
         self._parts.append("".join(f".{name}" for name in reversed(attributes)))
 
     def _name(self, name: str, attributes: list[str]) -> str:
-        """The text of a dotted name; what it stands for is noted."""
+        """Return the text of a dotted name, and note what it stands for."""
         reference = self._resolve(name, attributes)
         if reference is None:
             return ".".join(["", name, *attributes])
@@ -147,7 +150,7 @@ class Reader:
         return self._resolve(node.id, attributes[::-1]) if isinstance(node, ast.Name) else None
 
     def _called(self, call: ast.Call) -> str:
-        """The dotted name of what is called, if it comes from Python or another package."""
+        """Return the dotted name of a called function of Python or another package, else ""."""
         reference = self._resolve_node(call.func)
         if reference is not None:
             return "" if reference.names else reference.text
@@ -161,7 +164,7 @@ class Reader:
     # Errors and messages
 
     def _is_message(self, call: ast.Call) -> bool:
-        """Whether a call whose value nobody uses writes to a log or a terminal only."""
+        """Return whether a call whose value is unused only writes to a log or a terminal."""
         reference = self._resolve_node(call.func)
         if reference is not None and (reference.is_silent or reference.is_logger):
             return True
@@ -176,7 +179,7 @@ class Reader:
         return reference is not None and reference.text in _STREAMS
 
     def _effects_in(self, call: ast.Call) -> None:
-        """Of a message's arguments, write those parts that may do more than to be shown."""
+        """Write those parts of a message's arguments that may have effects."""
         pending: list[ast.AST] = [*call.args, *(keyword.value for keyword in call.keywords)]
         while pending:
             node = pending.pop(0)
@@ -199,7 +202,7 @@ class Reader:
         self._fields(node)
 
     def _error(self, call: ast.Call, only_message: bool) -> None:
-        """Write an error without its message, and without all arguments if they are only that."""
+        """Write an error without its message, and without arguments if they are only a message."""
         self._visit(call.func)
         values = [*call.args, *(keyword.value for keyword in call.keywords)]
         for value in [] if only_message else values:
@@ -288,7 +291,7 @@ class Reader:
         yield
         self._scopes.pop()
 
-    _visits: ClassVar = {
+    _visits: ClassVar[dict[type[ast.AST], Callable[..., None]]] = {
         ast.Name: _visit_name,
         ast.Attribute: _visit_attribute,
         ast.Call: _visit_call,
@@ -315,7 +318,7 @@ def _stored(node: ast.AST) -> Iterator[str]:
 
 
 def _bindings(function, module) -> _Scope:
-    """Names that are local to a function, by Python's rule: those that it binds anywhere."""
+    """Return the names local to a function: by Python's rule, those that it binds anywhere."""
     arguments = function.args
     bound = {
         part.arg
@@ -351,7 +354,7 @@ def _bindings(function, module) -> _Scope:
         else:
             for name in node._fields:
                 if name in _VALUES and not module.has_walrus:
-                    continue  # an expression binds by := only
+                    continue  # an expression binds only by :=
                 value = getattr(node, name, None)
                 if value.__class__ is list:
                     pending += [inner for inner in value if isinstance(inner, ast.AST)]

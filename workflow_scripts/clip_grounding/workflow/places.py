@@ -1,26 +1,26 @@
-"""Paths in the settings: what they are relative to, and whether they lead anywhere.
+"""Resolve the paths in the settings, and report those that lead nowhere.
 
 Settings come in layers: the repository's config.yaml, the files given with ``--configfile``, and
 ``--config``. A relative path is taken from the folder of the file that names it, or else from the
-working directory. Wherever a file lies is no part of what it is: a job's settings hold the content.
+working directory. Where a file lies does not matter: a job's settings hold a digest of its content.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 
 class Layer(NamedTuple):
-    """Settings as one file has them, and the folder that its relative paths are taken from."""
+    """The settings in one file, and the folder that its relative paths are taken from."""
 
     settings: Mapping
     folder: Path
 
 
 def local_place(place: str) -> Path | None:
-    """Return the path of a place on this machine, None for a server's."""
+    """Return the path of a local place, None for a server's."""
     if place.startswith(("http://", "https://")):
         return None
     if place.startswith("file://"):
@@ -29,7 +29,7 @@ def local_place(place: str) -> Path | None:
 
 
 def first_local(places: list[str]) -> Path | None:
-    """Return the file of this machine that is taken, None if a server comes first."""
+    """Return the local file that is used, None if a server comes first."""
     for place in places:
         path = local_place(place)
         if path is None:
@@ -46,13 +46,13 @@ def resolve_places(config: dict, layers: Sequence[Layer]) -> dict[tuple, str | N
     ----------
     config : dict
     layers : sequence of Layer
-        The layers of the settings, those that win first.
+        The layers of the settings, in order of precedence.
 
     Returns
     -------
     dict
-        What is wrong with paths that lead nowhere, by the keys of the setting. A file that is one
-        of several places is looked for by the job that brings it.
+        The problems of paths that lead nowhere, by the keys of the setting. A file that is one of
+        several places is looked for by the job that fetches it.
     """
     problems = {}
     for key, parent in _list_settings(config):
@@ -71,12 +71,12 @@ def resolve_places(config: dict, layers: Sequence[Layer]) -> dict[tuple, str | N
         if not found:
             problems[key] = problem
         elif key[-1] == "checkpoint" and not Path(parent["checkpoint"]).is_dir():
-            problems[key] = f"{parent['checkpoint']} is no folder: give the checkpoint's folder"
+            problems[key] = f"{parent['checkpoint']} is not a folder: give the checkpoint's folder"
     return problems
 
 
 def _list_settings(config: dict) -> Iterator[tuple[tuple, dict]]:
-    """List the settings that may be paths: their keys, and the section that holds the last one."""
+    """List the settings that may be paths: their keys, and the section that holds each."""
     for name, dataset in config["datasets"].items():
         for file in ("images", "panoptic", "narratives"):
             if file in dataset:
@@ -89,9 +89,9 @@ def _list_settings(config: dict) -> Iterator[tuple[tuple, dict]]:
 
 
 def _folder_of(key: tuple, layers: Sequence[Layer]) -> Path:
-    """Return the folder of the file that names a setting: of the first layer that has it."""
+    """Return the folder of the file that names a setting: the first layer that has it."""
     for settings, folder in layers:
-        section = settings
+        section: Any = settings
         for part in key:
             section = section.get(part) if isinstance(section, Mapping) else None
         if section is not None:
@@ -100,7 +100,7 @@ def _folder_of(key: tuple, layers: Sequence[Layer]) -> Path:
 
 
 def _resolve(place: str, folders: list[Path]) -> tuple[str, str | None]:
-    """Return a place with its path made absolute, and what is wrong with it or None."""
+    """Return a place with its path made absolute, and its problem or None."""
     if "\0" in place:
         return place, f"{place!r} has a NUL character: correct the path"
     path = local_place(place)
@@ -131,7 +131,7 @@ def _resolve(place: str, folders: list[Path]) -> tuple[str, str | None]:
 
 
 def _spell(path: Path) -> str:
-    """Write a path without the steps back that a relative one begins with."""
+    """Return a path without leading ``..`` steps."""
     parts: list[str] = []
     for part in path.parts:
         is_link = part == ".." and Path(*parts).is_symlink()

@@ -1,7 +1,7 @@
-"""Settings files as they are written: what YAML readers settle in silence is refused.
+"""Read settings files as written, and refuse what YAML readers accept silently.
 
-Snakemake has read and merged the files before the workflow sees them. Here they are read again, for
-what the merged settings no longer tell: which file named what, keys given twice, and aliases.
+Snakemake has read and merged the files before the workflow sees them. They are read again for what
+the merged settings no longer show: which file named what, duplicate keys, and aliases.
 """
 
 import json
@@ -12,7 +12,7 @@ import yaml
 from clip_grounding.errors import InputError
 
 _MOST_VALUES = 100_000
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is built
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where it is built
 
 
 def read_settings(path: str | Path) -> dict:
@@ -21,8 +21,8 @@ def read_settings(path: str | Path) -> dict:
     Raises
     ------
     InputError
-        It cannot be read; a key is given twice; a value contains itself, or aliases make more of a
-        few lines than any settings hold.
+        It cannot be read; a key is given twice; a value contains itself, or aliases expand to more
+        values than any settings hold.
     """
     path = Path(path)
     try:
@@ -39,7 +39,7 @@ def read_settings(path: str | Path) -> dict:
 
 
 def _once(pairs: list[tuple], path: Path) -> dict:
-    """Make a JSON object a dictionary whose keys are all different."""
+    """Make a dictionary of a JSON object, refusing duplicate keys."""
     section = dict(pairs)
     if len(section) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -49,7 +49,7 @@ def _once(pairs: list[tuple], path: Path) -> dict:
 
 
 def _check_nodes(root: yaml.Node | None, path: Path) -> None:
-    """Refuse a YAML document with a key given twice, or with aliases that never or hardly end."""
+    """Refuse a YAML document with duplicate keys, or with circular or excessive aliases."""
     counts: dict[int, int] = {}
     unfinished: set[int] = set()
 

@@ -1,13 +1,13 @@
-"""Shards: contiguous runs of images in image-id order, the unit of work and of rerunning.
+"""List shards: contiguous runs of images in image-id order, the unit of work and of reruns.
 
-The list follows from the settings alone, so the Snakefile knows every job before a file is there.
+The list follows from the settings alone, so the Snakefile knows every job before any file exists.
 """
 
 from typing import NamedTuple
 
 
 class Shard(NamedTuple):
-    """The images of rank `start` up to and without `stop`."""
+    """The images of rank `start` up to, but not including, `stop`."""
 
     name: str
     start: int
@@ -22,10 +22,10 @@ def list_shards(image_count: int, images_per_shard: int, max_images: int | None)
     image_count : int
         Images in the dataset, at least 1.
     images_per_shard : int
-        Images in every shard but perhaps the last, at least 1.
+        Images in every shard except perhaps the last, at least 1.
     max_images : int or None
-        Use only this many images, the first in image-id order; None: all. A later, larger
-        number leaves the shards that were full as they were.
+        Use only this many images, the first in image-id order; None: all. Raising it later
+        leaves full shards as they were.
 
     Returns
     -------

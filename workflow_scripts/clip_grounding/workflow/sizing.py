@@ -1,28 +1,28 @@
-"""Estimate the time and memory that a job requests from a cluster, from its work.
+"""Estimate the time and memory that a job requests from a cluster.
 
-A request must be enough: a job that exceeds it is killed. One that is several times too
-large only waits a little longer in the queue. So each is an estimate of the work with a
-wide margin, and what was still too small grows with every attempt.
+A request must suffice: a job that exceeds it is killed, while one that asks for several times
+too much only waits a little longer in the queue. So each request is an estimate of the work with a
+wide margin, and grows with every attempt.
 
 **Work of a relevance job.** The unit is one pass of one image through a model's image tower
 (`Size.image_gflop`), or of one text through its text tower (`Size.text_gflop`). Per image
 there are some `PHRASES` phrases (8.8 in val2017). Text to image takes a pass per image and
 embeds each phrase; image to text takes a pass for each phrase's region and embeds the
-captions, some `CAPTIONS` an image. What a method adds, its contract says: passes per image or
+captions, some `CAPTIONS` an image. A method's contract says what it adds: passes per image or
 caption; and per phrase `BACKWARD` passes, as often as it differentiates, through the layers
 that it differentiates beside the last. Reading an image and preparing a region cost
 `PREPARE` seconds each, on one core.
 
 **Speed.** `CPU_GFLOPS` per thread was exceeded in every case measured: ViT-B/32 and
 ViT-L/14, last layer and all, in both directions, one thread of a shared machine, 50 to 150
-GFLOP/s. `GPU_GFLOPS` is an assumption, low for any data-centre GPU in float32: none was at
-hand to measure.
+GFLOP/s. `GPU_GFLOPS` is an assumption, low for any data-centre GPU in float32: none was
+available to measure.
 
 **Memory.** Python, torch and Snakemake take 1.1 GB, with the GPU's libraries some 3 GB; the
 weights are in memory twice while they are read. A batch costs what its activations cost,
 which on a GPU is the GPU's memory: `Size.layer_mb` per image and layer differentiated.
-After an attempt that failed for want of memory the batch is half as large, whichever memory
-it was.
+After an attempt that ran out of memory, whether the machine's or the GPU's, the batch is half
+as large.
 
 **Attempts.** Time and memory of attempt n are n times those of the first.
 """
@@ -47,23 +47,23 @@ SCORE = 0.6
 
 MARGIN = 3
 START = 15
-"""Minutes that every job gets for starting, importing from a slow disk, and writing."""
+"""Minutes that every job gets for starting, importing from a slow disk and writing."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """The size of a model, for its costs.
+    """The size of a model, which determines its costs.
 
     Attributes
     ----------
     image_gflop, text_gflop : float
-        One pass of an image, of a text of 77 tokens.
+        One pass of an image, and of a text of 77 tokens.
     weights_mb : int
         In float32.
     layers : int
-        Of the image tower; text towers have 12.
+        Layers of the image tower; text towers have 12.
     layer_mb : float
-        Kept of one image in one layer for a backward pass.
+        Memory that a backward pass keeps of one image in one layer.
     patches : int
     """
 
@@ -97,13 +97,13 @@ _SHORT_NAMES = {
 
 
 def size_class(model: dict) -> str:
-    """Name the size class of a model of the config, without looking at its weights.
+    """Return the size class of a model in the config, without looking at its weights.
 
     Parameters
     ----------
     model : dict
-        A validated entry of ``models``. One that is trained here is small; of a checkpoint
-        the last part of its name counts, and one that says nothing is taken for a ViT-L/14-336.
+        A validated entry of ``models``. One that is trained here is small; a checkpoint is known
+        by the last part of its name, and taken for a ViT-L/14-336 if that does not tell.
     """
     if "train" in model:
         return "small"
@@ -117,7 +117,7 @@ def size_class(model: dict) -> str:
 def layers_differentiated(
     attribution: dict, layers: int, direction: str, key: str = "layers"
 ) -> int:
-    """Layers before the last that a method differentiates, of a tower with so many.
+    """Return how many layers before the last a method differentiates, of a tower with `layers`.
 
     With `key` ``kept``, those that are in memory at once.
     """
@@ -131,14 +131,14 @@ def layers_differentiated(
 
 
 def passes_of(attribution: dict, tokens: int) -> tuple[int, int]:
-    """Passes per item that a method adds, and how often it differentiates for each phrase."""
+    """Return the passes per item that a method adds, and its backward passes per phrase."""
     cost = read_contract(attribution["kind"])["cost"]
     passes = tokens if cost["passes"] == "tokens" else _number(cost["passes"], attribution)
     return passes, _number(cost["backward"], attribution)
 
 
 def _number(value: int | str, attribution: dict) -> int:
-    """Return a number of a contract, or the value of the parameter that it names."""
+    """Return a contract's number, or the value of the parameter that it names."""
     return attribution[value] if isinstance(value, str) else value
 
 
@@ -151,7 +151,7 @@ def relevance_minutes(
     gpu: bool,
     attempt: int = 1,
 ) -> int:
-    """Minutes for the maps of so many images.
+    """Estimate the minutes to compute the maps of some images.
 
     Parameters
     ----------
@@ -161,10 +161,10 @@ def relevance_minutes(
         Validated entries of ``models`` and ``attributions``.
     direction : {"text_to_image", "image_to_text"}
     threads : int
-        CPU threads, which count where there is no GPU.
+        CPU threads, which matter where there is no GPU.
     gpu : bool
     attempt : int
-        1 for the first.
+        1 for the first attempt.
     """
     size = SIZES[size_class(model)]
     if direction == "text_to_image":
@@ -186,7 +186,7 @@ def relevance_minutes(
 def relevance_mb(
     model: dict, attribution: dict, batch_size: int, gpu: bool, attempt: int = 1
 ) -> int:
-    """Memory of the machine, in MB, for a relevance job; arguments as for its minutes."""
+    """Estimate a relevance job's memory on the machine, in MB; arguments as for its minutes."""
     size = SIZES[size_class(model)]
     base = (4000 if gpu else 2000) + 2 * size.weights_mb
     kept = 1 + layers_differentiated(attribution, size.layers, "text_to_image", "kept")
@@ -195,21 +195,21 @@ def relevance_mb(
 
 
 def relevance_batch(batch_size: int, attempt: int = 1) -> int:
-    """Images per forward pass: half as many after each attempt that failed, at least one."""
+    """Return the images per forward pass: half as many after each failed attempt, at least one."""
     return max(1, batch_size // 2 ** (attempt - 1))
 
 
 def evidence_passes(stage: str, subsets: int, controls: int) -> float:
-    """Passes that an image takes without some of its patches or words, in whole passes.
+    """Estimate the passes per image without some patches or words, as whole passes.
 
     Parameters
     ----------
     stage : {"effects", "similarities", "removal"}
-        ``effects``: a region and its controls, kept and taken out, are a whole pass each.
-        ``similarities``: 0.7 of a pass for each subset. ``removal``: 18 steps, half a pass each in
-        the mean, for a phrase's map and a unimodal one.
+        ``effects``: a region and its controls, kept or taken out, take a whole pass each.
+        ``similarities``: 0.7 of a pass for each subset. ``removal``: 18 steps, half a pass each on
+        average, for a phrase's map and a unimodal one.
     subsets, controls : int
-        Of the settings.
+        Numbers from the settings.
     """
     return {
         "effects": PHRASES * (1 + controls),
@@ -221,7 +221,7 @@ def evidence_passes(stage: str, subsets: int, controls: int) -> float:
 def evidence_minutes(
     images: int, model: dict, direction: str, passes: float, threads: int, gpu: bool, attempt: int
 ) -> int:
-    """Minutes for `passes` of each image, see `evidence_passes`; else as `relevance_minutes`."""
+    """Estimate the minutes for `passes` per image; otherwise like `relevance_minutes`."""
     size = SIZES[size_class(model)]
     gflop = passes * (size.image_gflop if direction == "text_to_image" else size.text_gflop)
     gflop += PHRASES * (size.image_gflop + size.text_gflop)
@@ -230,38 +230,38 @@ def evidence_minutes(
 
 
 def evidence_mb(model: dict, batch_size: int, gpu: bool, attempt: int = 1) -> int:
-    """Memory of the machine, in MB, for the same: that of a map that differentiates nothing."""
+    """Estimate the memory, in MB, of the same: that of a map without a backward pass."""
     return relevance_mb(model, {"kind": "raw_attention"}, batch_size, gpu, attempt)
 
 
 def scoring_minutes(images: int, steps: int = 1, attempt: int = 1) -> int:
-    """Minutes for rasterising or scoring so many images, `steps` times over."""
+    """Estimate the minutes to rasterise or score `images` images, `steps` times over."""
     return _minutes(images * steps * SCORE, attempt)
 
 
 def scoring_mb(images: int, attempt: int = 1) -> int:
-    """Memory, in MB, of a job that holds one shard's maps, masks and scores."""
+    """Estimate the memory, in MB, of a job that holds one shard's maps, masks and scores."""
     return (2000 + 2 * images) * attempt
 
 
 def table_minutes(images: int, contenders: int, attempt: int = 1) -> int:
-    """Minutes for a summary over every phrase of a dataset and contender."""
+    """Estimate the minutes of a summary over every phrase of a dataset and contender."""
     return _minutes(images * PHRASES * contenders / 10000, attempt)
 
 
 def table_mb(images: int, contenders: int, attempt: int = 1) -> int:
-    """Memory, in MB, of such a summary: 0.7 kB a row measured for 100 contenders."""
+    """Estimate the memory, in MB, of such a summary: measured 0.7 kB a row for 100 contenders."""
     rows = images * PHRASES * contenders
     return (2000 + rows // 1000) * attempt
 
 
 def index_minutes(images: int, attempt: int = 1) -> int:
-    """Minutes for reading the narratives and segments of a whole dataset."""
+    """Estimate the minutes to read the narratives and segments of a whole dataset."""
     return _minutes(images * PREPARE, attempt)
 
 
 def index_mb(images: int, attempt: int = 1) -> int:
-    """Memory, in MB, of the same: the parsed JSON files are held at once."""
+    """Estimate the memory, in MB, of the same: all parsed JSON files are held at once."""
     return (4000 + images * 15 // 100) * attempt
 
 

@@ -1,7 +1,7 @@
 """Report Slurm's reasons for failed jobs at the end of a run.
 
 Snakemake shows a failed job's logs up to the first that is empty. A job that Slurm killed has
-often said nothing yet, so Slurm's own log, which says why, would go unseen.
+often printed nothing yet, so Slurm's log, which gives the reason, would not be shown.
 """
 
 import re
@@ -13,16 +13,16 @@ REASON = re.compile(r"slurmstepd\S*: error: (?:\*\*\* )?(.*?)(?: \*\*\*)?$", re.
 
 
 def explain_failures(run_log: str) -> list[str]:
-    """Return a line per failed job that no retry finished: its name, reason and Slurm log.
+    """Return a line per job that no retry finished: its name, Slurm's reason and log.
 
     Parameters
     ----------
     run_log : str
-        What Snakemake said in the run, with submissions and failures.
+        Snakemake's log of the run, with submissions and failures.
     """
     paths = dict(SUBMITTED.findall(run_log))
     states = dict(FAILED.findall(run_log))
-    # A job's folder is named by its rule and wildcards, and shared by its attempts.
+    # A job's folder is named after its rule and wildcards, and shared by its attempts.
     last_attempts = {Path(path).parent: job for job, path in paths.items()}
     lines = []
     for folder, job in last_attempts.items():

@@ -1,9 +1,9 @@
-"""Stamps: every output says what made it, so that no result is taken for another's.
+"""Stamp every output with what made it, so that no result is mistaken for another.
 
 A stamp names the rule, its settings, its code and the identity of every input. A Parquet table
-carries its stamp in its metadata; for any other file, and for a folder, it stands in the folder
-``.stamps`` beside it. Stamps travel with copied results, unlike Snakemake's own records, and are
-what decides whether a result is up to date.
+carries its stamp in its metadata; for any other file, and for a folder, it lies in the folder
+``.stamps`` beside it. Stamps travel with copied results, unlike Snakemake's records, and decide
+whether a result is up to date.
 """
 
 import hashlib
@@ -39,11 +39,12 @@ class Stamp:
     spec : str
         The settings, as canonical JSON.
     code : str or None
-        The fingerprint of the script; None for a download, which no edit makes again.
+        The fingerprint of the script; None for a download, which no edit reruns.
     inputs : dict of str to str or None
         The declared inputs with their identities; None for those that have no stamp.
     content : str or None
-        SHA-256 of an output that is no Parquet table; None for a table, which its settings name.
+        SHA-256 of an output other than a Parquet table; None for a table, which its settings
+        identify.
     size, time : int or None
         Bytes, and nanoseconds since the epoch, of that output when its content was last read.
     """
@@ -69,7 +70,7 @@ class Stamp:
 def identify(path: str) -> str | None:
     """Return the identity of a file; None if it carries no stamp, or one of another content."""
     stamp = read_stamp(path)
-    return stamp and stamp.identity
+    return None if stamp is None else stamp.identity
 
 
 def check_inputs(paths: Iterable[str]) -> None:
@@ -94,7 +95,7 @@ def check_inputs(paths: Iterable[str]) -> None:
 
 
 def read_stamp(path: str | Path) -> Stamp | None:
-    """Read the stamp of an output; None if it has none that is of its present content."""
+    """Read the stamp of an output; None if it has none for its present content."""
     path = Path(path)
     if path.suffix == ".parquet":
         return _read_embedded(path)
@@ -112,7 +113,7 @@ def read_stamp(path: str | Path) -> Stamp | None:
 
 
 def write_stamp(stamp: Stamp) -> None:
-    """Write the stamp of an output that is no Parquet table, with its content as it is now."""
+    """Write the stamp of an output other than a Parquet table, with its present content."""
     path = Path(stamp.output)
     size, time = _measure(path)
     stamp = replace(stamp, content=_digest(path), size=size, time=time)
@@ -122,12 +123,12 @@ def write_stamp(stamp: Stamp) -> None:
 
 
 def embedded(stamp: Stamp) -> dict:
-    """Return a stamp as a Parquet table's provenance holds it."""
+    """Return a stamp in the form that a Parquet table's provenance holds."""
     return {name: value for name, value in asdict(stamp).items() if name in _EMBEDDED}
 
 
 def _read_embedded(path: Path) -> Stamp | None:
-    import pyarrow as pa  # a quarter of a second, which a run without tables need not wait
+    import pyarrow as pa  # takes a quarter of a second, which runs without tables are spared
     import pyarrow.parquet as pq
 
     try:
@@ -138,21 +139,21 @@ def _read_embedded(path: Path) -> Stamp | None:
 
 
 def _path_beside(path: Path) -> Path:
-    """Return the path of a stamp: in the folder of a dataset, a model or a study as a whole."""
+    """Return the path of a stamp, in the folder of a dataset, the models or a study."""
     parts = path.parts
     depth = 2 if len(parts) > 2 else len(parts) - 1
     return Path(*parts[:depth], FOLDER, *parts[depth:-1], f"{parts[-1]}.json")
 
 
 def _measure(path: Path) -> tuple[int, int]:
-    """Return the size of what an output stands for, and the time of its latest change."""
+    """Return the total size of an output's files, and the time of the latest change."""
     statuses = [file.stat() for file in _content_of(path)]
     return sum(s.st_size for s in statuses), max((s.st_mtime_ns for s in statuses), default=0)
 
 
 def _digest(path: Path) -> str:
     files = _content_of(path)
-    # A link's target may be gigabytes, and the target of others too: it is read once.
+    # A link's target may be large and shared with other links: it is read once.
     digests = digest_files([file.resolve() for file in files], _DIGESTS)
     if files == [path]:
         return digests[0]
@@ -161,19 +162,19 @@ def _digest(path: Path) -> str:
 
 
 def _content_of(path: Path) -> list[Path]:
-    """Return the files that an output stands for: a manifest and a folder stand for several."""
+    """Return the files that an output stands for: several for a manifest or a folder."""
     if path.name == _MANIFEST:
         path = path.parent
     if not path.is_dir():
         return [path]
-    # Snakemake dates a folder by a hidden file in it.
+    # Snakemake keeps a folder's time in a hidden file in it.
     return sorted(
         file for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")
     )
 
 
 class Stamps:
-    """The stamps of files, each read once, and what is wrong with them."""
+    """The stamps of files, each read once, and the problems of files."""
 
     def __init__(self):
         self._known: dict[str, Stamp | None] = {}
@@ -186,9 +187,9 @@ class Stamps:
         return self._known[path]
 
     def find_fault(self, path: str) -> str | None:
-        """Return why a file cannot be trusted, whatever the settings; None if it can.
+        """Return why a file cannot be trusted under any settings; None if it can.
 
-        Its inputs must be those that it was made from, as far as they are there.
+        Its inputs must be those that it was made from, as far as they exist.
         """
         stamp = self.of(path)
         if stamp is None:
@@ -204,7 +205,7 @@ class Stamps:
         return None
 
     def settle_time(self, path: str) -> None:
-        """Date a file no earlier than its inputs, which its stamp shows to be the right ones.
+        """Date a file no earlier than its inputs, which its stamp has confirmed.
 
         Copies have the times of copying, in any order; Snakemake would take an input that was
         copied later for a changed one.
