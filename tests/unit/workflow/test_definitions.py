@@ -131,6 +131,7 @@ def test_what_scripts_reach_is_in_their_fingerprints_but_for_words():
         "__version__",
         "errors",
         "logs",
+        "measures",
         "relevance",
         "workflow",
     }
