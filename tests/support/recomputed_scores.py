@@ -42,11 +42,19 @@ def two_classes(predicted, truth):
     return (ious[0] + ious[1]) / np.float32(2)
 
 
+def otsu(values):
+    """Otsu's threshold, in double precision where single has too few numbers for its bins."""
+    try:
+        return threshold_otsu(values)
+    except ValueError:
+        return threshold_otsu(values.astype(np.float64))
+
+
 def above_otsu(values):
     """Foreground, and whether there is none because all values are equal."""
     if len(values.ravel()) == 0 or values.min() == values.max():
         return np.zeros(values.shape, bool), True
-    return values > threshold_otsu(values), False
+    return values > otsu(values), False
 
 
 def strict_scores(values, inside):
@@ -127,7 +135,7 @@ def poster_foreground(grid):
     if flat:
         return predicted, False, nowhere
     rounding = 4 * np.finfo(np.float32).eps * np.abs(up).max() / span
-    return predicted, False, np.abs(values - threshold_otsu(values)) <= rounding
+    return predicted, False, np.abs(values - otsu(values)) <= rounding
 
 
 def score_image(grid, region, truth, void, foreground=None, view=WHOLE):

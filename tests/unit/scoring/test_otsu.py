@@ -42,6 +42,23 @@ def test_a_row_does_not_depend_on_its_neighbours(values, random):
     np.testing.assert_array_equal(otsu_thresholds(values[order]), otsu_thresholds(values)[order])
 
 
+@given(
+    st.sampled_from([1e-38, 0.3, 1.0, 3e5]),
+    st.lists(st.integers(0, 300), min_size=1, max_size=30),
+    st.booleans(),
+)
+def test_values_a_few_roundings_apart_are_split_as_in_double_precision(low, steps, negative):
+    """Of so small a range single precision has too few numbers for 256 bins."""
+    step = np.spacing(np.float32(low))
+    row = np.float32(low) + step * np.array([0, *steps], np.float32)
+    row = -row if negative else row
+    try:
+        expected = threshold_otsu(row)
+    except ValueError:
+        expected = threshold_otsu(row.astype(np.float64))
+    np.testing.assert_array_equal(row > otsu_thresholds(row[None])[0], row > expected)
+
+
 def test_nothing_lies_above_the_threshold_of_a_constant_row():
     values = np.full((2, 9), 0.3, dtype=np.float32)
     assert not (values > otsu_thresholds(values)[:, None]).any()

@@ -38,11 +38,17 @@ def otsu_of_sorted(values: np.ndarray) -> np.floating:
     difference = mean_below[:-1] - mean_above[1:]
     with np.errstate(over="ignore"):  # values beyond 1e15, of which scikit-image makes the same
         variance = below[:-1] * above[1:] * difference**2
-    return centers[variance.argmax()]
+    threshold = centers[variance.argmax()]
+    rounded = values.dtype.type(threshold)
+    # Down, so that the values above the threshold are those above the rounded one.
+    return np.nextafter(rounded, -np.inf, dtype=values.dtype) if rounded > threshold else rounded
 
 
 def histogram_of_sorted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Histogram over the values' own range, with the bins of `numpy.histogram`.
+
+    That refuses a range of fewer than 256 numbers of single precision; its bins are those of the
+    values in double precision.
 
     Parameters
     ----------
@@ -52,8 +58,10 @@ def histogram_of_sorted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     counts : ndarray of int64, shape (256,)
-    edges : ndarray of float32, shape (257,)
+    edges : ndarray of float32 or float64, shape (257,)
     """
     edges = np.linspace(values[0], values[-1], N_BINS + 1, dtype=values.dtype)
+    if (edges[1:] <= edges[:-1]).any():
+        edges = np.linspace(float(values[0]), float(values[-1]), N_BINS + 1)
     below = np.searchsorted(values, edges[1:-1])
     return np.diff(below, prepend=0, append=len(values)), edges
