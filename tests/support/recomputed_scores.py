@@ -119,23 +119,40 @@ def poster_truth(region):
     return (np.asarray(small) / 255).astype(int) == 1
 
 
-def poster_foreground(grid):
-    """Foreground of a map at the poster's size, whether the map is flat, and pixels in doubt.
+def thresholds(values, rounding):
+    """Otsu's threshold of values from 0 to 1, and those to which the rounding of values may lead.
 
-    These lie so close to the threshold that the rounding of single precision decides: torch's own
-    differs between processors that multiply and add in one step and those that do not.
+    A map may have many values on the edges of bins, where it decides on which side they count.
+    """
+    moved = [np.clip(values + shift, 0, 1) for shift in (-rounding, rounding)]
+    inner = (values > 0) & (values < 1)
+    return [otsu(values), *(otsu(np.where(inner, own, values)) for own in moved)]
+
+
+def poster_foregrounds(grid):
+    """Foregrounds of a map at the poster's size that are right, and whether the map is flat.
+
+    Each with the pixels that lie so close to the threshold that single precision decides: torch's
+    own differs between processors that multiply and add in one step and those that do not.
     """
     up = resized(grid, (SIZE, SIZE))
     span = up.max() - up.min()
     nowhere = np.zeros(up.shape, bool)
     if grid.min() == grid.max() or not span > 0:
-        return nowhere, True, nowhere
+        return [(nowhere, nowhere)], True
     values = (up - up.min()) / span
-    predicted, flat = above_otsu(values)
-    if flat:
-        return predicted, False, nowhere
     rounding = 4 * np.finfo(np.float32).eps * np.abs(up).max() / span
-    return predicted, False, np.abs(values - otsu(values)) <= rounding
+    found = [
+        (values > own, np.abs(values - own) <= rounding) for own in thresholds(values, rounding)
+    ]
+    return found, False
+
+
+def extreme_ious(predicted, in_doubt, truth):
+    """The worst and the best score that the pixels in doubt can make of a foreground."""
+    ways = [predicted, np.where(in_doubt, truth, predicted), np.where(in_doubt, ~truth, predicted)]
+    ious = [two_classes(own, truth) for own in ways[: 3 if in_doubt.any() else 1]]
+    return min(ious), max(ious)
 
 
 def score_image(grid, region, truth, void, foreground=None, view=WHOLE):
@@ -144,15 +161,12 @@ def score_image(grid, region, truth, void, foreground=None, view=WHOLE):
     `truth` is `poster_truth` of the region.
     """
     native = enlarged(grid, region.shape, view)
-    own, flat, in_doubt = poster_foreground(grid)
+    own, flat = poster_foregrounds(grid)
     if foreground is not None:
-        own, in_doubt = foreground, np.zeros(truth.shape, bool)
-    ious = [two_classes(own, truth)]
-    if in_doubt.any():  # the best and the worst that these pixels can make of it
-        ious += [two_classes(np.where(in_doubt, how, own), truth) for how in (truth, ~truth)]
+        own = [(foreground, np.zeros(truth.shape, bool))]
     return strict_scores(native[~void], region[~void]) | {
-        "poster_iou": ious[0],
-        "poster_iou_range": (min(ious), max(ious)),
+        "poster_iou": two_classes(own[0][0], truth),
+        "poster_iou_ranges": [extreme_ious(*how, truth) for how in own],
         "degenerate": flat,
     }
 
@@ -338,7 +352,7 @@ class Recomputation:
             grid, view = np.reshape(record["relevance"], shape), self.views[row.model]
             scores = score_image(grid, region, truth, void, view=view)
             if not self.words[row.model](phrase.utterance):
-                kept = ("poster_iou", "poster_iou_range", "degenerate")
+                kept = ("poster_iou", "poster_iou_ranges", "degenerate")
                 scores = {name: scores[name] for name in kept}
                 scores["strict_excluded"] = "no_tokens"
             return scores
@@ -418,8 +432,10 @@ def largest_differences(scores: pd.DataFrame, recomputation) -> pd.DataFrame:
             elif isinstance(right, str):
                 difference = 0.0 if ours == right else np.inf
             else:
-                low, high = expected.get(f"{name}_range", (right, right))
-                difference = max(float(ours) - float(high), float(low) - float(ours), 0.0)
+                difference = min(
+                    max(float(ours) - float(high), float(low) - float(ours), 0.0)
+                    for low, high in expected.get(f"{name}_ranges", [(right, right)])
+                )
             if name not in worst or difference > worst[name][0]:
                 where = f"{row.direction} {row.model} {row.attribution} {row.prompt}"
                 worst[name] = (

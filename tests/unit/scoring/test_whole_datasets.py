@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from recomputed_scores import Recomputation, largest_differences
@@ -270,6 +270,28 @@ def check(tokenizers, folder, dataset):
 
 
 @given(datasets)
+@example(  # a map with a fifth of its pixels on the edges of bins
+    {
+        "seed": 31,
+        "sizes": [(7, 38)],
+        "captions": [["a red star"]],
+        "kinds": ["uniform", "ties", "signs"],
+        "grid": (1, 5),
+        "view": WHOLE,
+        "direction": "text_to_image",
+    }
+)
+@example(  # a map whose two values lie a few roundings apart
+    {
+        "seed": 55296,
+        "sizes": [(1, 2)],
+        "captions": [["a red star"]],
+        "kinds": ["uniform", "sink"],
+        "grid": (1, 3),
+        "view": WHOLE,
+        "direction": "text_to_image",
+    }
+)
 @settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "300")),
     phases=[Phase.explicit, Phase.generate],
