@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 from clip_grounding.errors import InputError
+from clip_grounding.gallery.page import list_files
 from clip_grounding.workflow.cleaning import clean_folder
 
 try:
-    left = clean_folder(Path())
+    left = clean_folder(Path(), list_files)
 except InputError as error:
     sys.exit(str(error))
 if left:

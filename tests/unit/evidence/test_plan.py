@@ -49,12 +49,16 @@ def test_maps_that_know_nothing_are_held_against_every_model_where_they_are_defi
         ["base", "random", "text_to_image"],
         ["base", "random", "image_to_text"],
         ["base", "center", "text_to_image"],
+        ["base", "constant", "text_to_image"],
+        ["base", "constant", "image_to_text"],
     ]
 
 
 def test_of_maps_that_know_nothing_only_random_ones_order_what_is_taken_out():
     assert list_removals(CONFIG, "photographs") == [
-        evaluation for evaluation in list_maps(CONFIG, "photographs") if evaluation[1] != "center"
+        evaluation
+        for evaluation in list_maps(CONFIG, "photographs")
+        if evaluation[1] not in ("center", "constant")
     ]
 
 

@@ -9,8 +9,10 @@ from clip_grounding.gallery.evidence import add_evidence, gather_evidence
 from clip_grounding.gallery.images import pack_items
 from clip_grounding.gallery.index import build_index, read_partners
 from clip_grounding.gallery.selection import choose_items
+from clip_grounding.geometry import WHOLE
 
 MODELS = ["first", "second"]
+VIEWS = dict.fromkeys(MODELS, WHOLE)
 KEYS = ["narrative", "phrase", "prompt"]
 
 
@@ -108,7 +110,9 @@ def test_the_index_has_the_outcomes_of_the_matched_maps(invented):
     items, evidence, tables = invented
     facts = [tables[name] for name in ("scores", "phrases", "narratives")]
     index = build_index(items, *facts)
-    packed = pack_items(items, tables["phrases"], tables["relevance"], read_partners(facts[0]))
+    packed = pack_items(
+        items, tables["phrases"], tables["relevance"], read_partners(facts[0]), VIEWS
+    )
     add_evidence(index, packed, gather_evidence(items, **evidence))
     assert list(index["evidence"]["outcomes"]) == list(OUTCOME_NAMES.values())
     seen = set()
@@ -136,7 +140,9 @@ def test_a_model_without_maps_in_a_direction_has_no_outcome_there(invented):
             own for own in evidence[stage] if own[0][::2] != ("second", "image_to_text")
         ]
     index = build_index(items, *facts)
-    packed = pack_items(items, tables["phrases"], tables["relevance"], read_partners(facts[0]))
+    packed = pack_items(
+        items, tables["phrases"], tables["relevance"], read_partners(facts[0]), VIEWS
+    )
     add_evidence(index, packed, gather_evidence(items, **evidence))
     for item in index["items"]:
         if item["direction"] == "image_to_text" and "outcomes" in item:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clip_grounding.errors import InputError
-from clip_grounding.gallery.page import ASSETS, write_page
+from clip_grounding.gallery.page import ASSETS, list_files, write_page
 from clip_grounding.models.folders import finish_part, start_part
 from clip_grounding.workflow.cleaning import clean_folder
 
@@ -39,7 +39,7 @@ def test_what_runs_made_goes_and_everything_else_stays(tmp_path):
     touch(tmp_path, "results/tiny/.summary.csv.123.part")
     record(tmp_path, *made)
     record(tmp_path, "results/half.parquet", kind="incomplete")
-    left = [str(path) for path in clean_folder(tmp_path)]
+    left = [str(path) for path in clean_folder(tmp_path, list_files)]
     assert left == ["data/tiny/downloads/val2017.zip", "results/tiny/notes.md", "logs/mine.txt"]
     remaining = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert remaining == {*left, "results/README.md"}
@@ -50,7 +50,7 @@ def test_nothing_outside_data_and_results_goes_whatever_is_recorded(tmp_path):
     names = ["../precious", "data/../../precious", "config.yaml", str(tmp_path / "precious")]
     touch(run, *names)
     record(run, *names)
-    clean_folder(run)
+    clean_folder(run, list_files)
     assert (tmp_path / "precious").exists()
     assert (run / "config.yaml").exists()
 
@@ -60,7 +60,7 @@ def test_a_link_goes_and_the_file_that_it_points_at_stays(tmp_path):
     (tmp_path / "data/tiny/images.zip").symlink_to(tmp_path / "own/images.zip")
     (tmp_path / "data/tiny/linked").symlink_to(tmp_path / "own/folder")
     record(tmp_path, "data/tiny/images.zip", "data/tiny/x")
-    assert clean_folder(tmp_path) == [Path("data/tiny/linked")]
+    assert clean_folder(tmp_path, list_files) == [Path("data/tiny/linked")]
     assert (tmp_path / "own/images.zip").exists()
     assert (tmp_path / "own/folder/file").exists()
 
@@ -72,7 +72,7 @@ def test_of_a_models_folder_what_its_manifest_lists_goes(tmp_path):
     (start_part(folder.with_name("other"), "owner/other") / "weights").write_text("half")
     touch(tmp_path, "data/models/mine/notes.txt", "data/models/.digests.json")
     record(tmp_path, "data/models/mine/manifest.json")
-    assert clean_folder(tmp_path) == [Path("data/models/mine/notes.txt")]
+    assert clean_folder(tmp_path, list_files) == [Path("data/models/mine/notes.txt")]
     assert sorted(path.name for path in (tmp_path / "data/models").iterdir()) == ["mine"]
 
 
@@ -82,7 +82,7 @@ def test_of_a_gallery_what_is_the_pages_goes(tmp_path):
     assert len(list((folder / "files").iterdir())) == len(list(ASSETS.iterdir())) + 1
     touch(tmp_path, "results/tiny/gallery/files/mine.js")
     record(tmp_path, "results/tiny/gallery/index.html", "results/tiny/gallery/files/index.js")
-    assert clean_folder(tmp_path) == [Path("results/tiny/gallery/files/mine.js")]
+    assert clean_folder(tmp_path, list_files) == [Path("results/tiny/gallery/files/mine.js")]
 
 
 def test_chunks_of_a_larger_gallery_go_and_files_of_somebodys_stay(tmp_path):
@@ -100,7 +100,7 @@ def test_a_folder_in_use_is_not_cleaned(tmp_path):
     touch(tmp_path, ".snakemake/locks/0.output.lock", "results/tiny/summary.csv")
     record(tmp_path, "results/tiny/summary.csv")
     with pytest.raises(InputError, match="snakemake --unlock"):
-        clean_folder(tmp_path)
+        clean_folder(tmp_path, list_files)
     assert (tmp_path / "results/tiny/summary.csv").exists()
 
 

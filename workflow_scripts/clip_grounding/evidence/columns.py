@@ -65,6 +65,9 @@ FAITHFULNESS = pa.schema(
         ("excluded", pa.string()),
     ]
 )
+STEPS = 10
+"""Equal parts of the units: the removal takes one part out first, all but one last."""
+
 REMOVAL = pa.schema(
     [
         *_MAP,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from clip_grounding.evidence.removal import STEPS
+from clip_grounding.evidence.columns import STEPS
 from clip_grounding.statistics.bootstrap import Bootstrap, image_sums, mean_table
 from clip_grounding.vocabulary import CONTENDER
 

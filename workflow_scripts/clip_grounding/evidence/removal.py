@@ -11,16 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from clip_grounding.evidence.columns import REMOVAL
+from clip_grounding.evidence.columns import REMOVAL, STEPS
 from clip_grounding.evidence.draws import Draw, item_generator
 from clip_grounding.evidence.items import Item, ReadImage, each_batch
 from clip_grounding.evidence.maps import FEWEST_UNITS, WITHIN, is_constant, unit_values
 from clip_grounding.evidence.passes import embed_sets
 from clip_grounding.evidence.sets import distinct_sets
 from clip_grounding.relevance.job import Explainer
-
-STEPS = 10
-"""Equal parts of the units: one part is taken out first, all but one last."""
 
 
 def measure_removal(

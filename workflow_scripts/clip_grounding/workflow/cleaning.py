@@ -8,11 +8,10 @@ import os
 import re
 import shutil
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from clip_grounding.errors import InputError
-from clip_grounding.gallery.page import list_files
 from clip_grounding.models.folders import clear_folder, drop_part
 
 _MADE = ("data", "results")
@@ -21,13 +20,15 @@ _CACHES = ("data/.digests.json", "data/.image_counts.json", "data/models/.digest
 _RECORDS = ("metadata", "incomplete")  # of finished jobs, and of killed ones
 
 
-def clean_folder(root: Path) -> list[Path]:
+def clean_folder(root: Path, list_page: Callable[[Path], list[str]]) -> list[Path]:
     """Remove what runs made in a working directory, and the folders that this leaves empty.
 
     Parameters
     ----------
     root : Path
         The working directory, with ``.snakemake``.
+    list_page : callable
+        Lists the files of a gallery's folder, see `clip_grounding.gallery.page.list_files`.
 
     Returns
     -------
@@ -47,7 +48,7 @@ def clean_folder(root: Path) -> list[Path]:
         )
     recorded = sorted(set(_recorded(memory)))
     for name in recorded:
-        _remove_output(root / name)
+        _remove_output(root / name, list_page)
     for part in sorted((root / "data/models").glob(".*.part")):
         drop_part(part.with_name(part.name.removeprefix(".").removesuffix(".part")))
     for name in _CACHES if recorded else ():
@@ -89,7 +90,7 @@ def _recorded(memory: Path) -> Iterator[str]:
                 yield name
 
 
-def _remove_output(path: Path) -> None:
+def _remove_output(path: Path, list_page: Callable[[Path], list[str]]) -> None:
     """Remove an output and the files that were written beside it."""
     if path.parent.is_dir():
         leftover = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
@@ -99,7 +100,7 @@ def _remove_output(path: Path) -> None:
     if path.parent.parent.name == "models" and path.name == "manifest.json":
         clear_folder(path.parent)
     elif path.parent.name == "files" and path.parent.parent.name == "gallery":
-        for name in list_files(path.parent) if path.parent.is_dir() else []:
+        for name in list_page(path.parent) if path.parent.is_dir() else []:
             (path.parent / name).unlink()
     if path.is_symlink() or path.is_file():
         path.unlink()
