@@ -1,4 +1,7 @@
-"""The poster's protocol: the published evaluation, step by step and bit-faithful.
+"""The poster's protocol: the published evaluation, step by step, in float32 as published.
+
+Maps are upsampled to within some units in the last place of torch's, so a pixel exactly at a
+threshold may fall on the other side of it.
 
 A phrase's score is the mean of the foreground and the background IoU of the Otsu
 foreground of its relevance map. What that number hides is documented in docs/protocols.md.
