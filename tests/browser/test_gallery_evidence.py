@@ -17,8 +17,11 @@ from browser_pages import (
 )
 from galleries import CAPTION, write_gallery
 
+from clip_grounding.geometry import WHOLE
+
 pytestmark = pytest.mark.browser
 
+VIEWS = dict.fromkeys(("first", "second"), WHOLE)
 MEASURED = "#item=text_to_image-4-0"
 UNDRAWN = "#item=text_to_image-3-0"
 
@@ -27,7 +30,7 @@ UNDRAWN = "#item=text_to_image-3-0"
 def page(tmp_path_factory):
     """Sixty items of two models; the evidence is of the even narratives."""
     folder = tmp_path_factory.mktemp("gallery")
-    return write_gallery(folder, [CAPTION] * 15, ("first", "second"), evidence=True)
+    return write_gallery(folder, [CAPTION] * 15, VIEWS, evidence=True)
 
 
 @pytest.fixture(scope="module")

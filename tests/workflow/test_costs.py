@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from workflows import Run
 
+from clip_grounding.footers import CONTENTS
 from clip_grounding.tables import read_cost
 
 pytestmark = pytest.mark.workflow
@@ -51,8 +52,11 @@ def test_costs_do_not_depend_on_benchmark_files(own):
 def test_tables_without_a_record_have_no_cost_and_no_map_is_made_again(own):
     for path in (own / METHOD / "text_to_image").iterdir():
         table = pq.read_table(path, partitioning=None)
-        metadata = {k: v for k, v in table.schema.metadata.items() if k != b"cost"}
-        pq.write_table(table.replace_schema_metadata(metadata), path, write_page_checksum=True)
+        contents = pq.read_metadata(path).metadata[CONTENTS.encode()]
+        with pq.ParquetWriter(path, table.schema, write_page_checksum=True) as out:
+            out.write_table(table)
+            out.add_key_value_metadata({CONTENTS: contents})
+        assert read_cost(path) is None
     assert "compute_relevance" not in own.planned()
     own.snakemake("results/tiny/summary.csv", "--forcerun", "summarize_scores")
     costs = costs_of(own).query("prompt == 'matched'").set_index("direction")
