@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: help demo test why lint benchmark clean
 
 help:
-	@echo "make demo    train and evaluate a small CLIP on rendered scenes (about 3 minutes)"
+	@echo "make demo    train and evaluate a small CLIP on rendered scenes (about 5 minutes)"
 	@echo "make test    run the tests"
 	@echo "make why     say which jobs would run, and for which changed setting or function"
 	@echo "make lint    check style, spelling and types: ruff, snakefmt, codespell, mypy, snakemake --lint"
