@@ -30,7 +30,7 @@ sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 
 from clip_grounding.errors import InputError
 from clip_grounding.workflow import contenders
-from clip_grounding.workflow.config import evaluated_models, validate_config
+from clip_grounding.workflow.config import validate_config
 from clip_grounding.workflow.fingerprint import fingerprint, record_code
 from clip_grounding.workflow.places import Layer
 from clip_grounding.workflow.settings_files import read_settings
@@ -120,7 +120,7 @@ def split_of(wildcards):
     return DATASETS[wildcards.dataset]["split"]
 
 
-models_of = partial(evaluated_models, CONFIG)
+models_of = partial(contenders.evaluated_models, CONFIG)
 directions_of = partial(contenders.evaluated_directions, CONFIG)
 evaluations_of = cache(partial(contenders.list_evaluations, CONFIG))
 explained_of = cache(partial(contenders.list_explained, CONFIG))

@@ -29,9 +29,3 @@ def files_of(pattern, dataset, evaluations):
 def explained_files(pattern):
     """Return an input function: the files of all evaluations that have maps."""
     return lambda wildcards: files_of(pattern, wildcards.dataset, explained_of(wildcards.dataset))
-
-
-def evaluation_files(stage, dataset, evaluations):
-    """Every shard's file of a stage, evaluation by evaluation."""
-    path = f"results/{{dataset}}/{stage}/{{model}}/{{attribution}}/{{direction}}/{{shard}}.parquet"
-    return files_of(path, dataset, evaluations)

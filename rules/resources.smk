@@ -5,6 +5,11 @@ None of them is part of `spec`: requesting more reruns nothing.
 
 from clip_grounding.workflow import sizing
 
+# OpenMP's threads spin for a millisecond while they wait for each other. Beside other jobs on the
+# same cores that multiplies the time of a job with short steps, and its CPU time, by ten.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
 
 def uses_gpu(wildcards):
     return 0 if CONFIG["device"] == "cpu" else 1

@@ -7,7 +7,7 @@ a job behind an ancient input.
 import hashlib
 
 from clip_grounding.models.checkpoints import digest_folder, stay_offline
-from clip_grounding.workflow.config import is_local_folder
+from clip_grounding.workflow.places import is_local_folder
 from clip_grounding.files import drop_dangling_links
 from clip_grounding.datasets.folders import digest_images, image_root, link_folder
 from clip_grounding.workflow.local_sources import (

@@ -16,18 +16,19 @@ def read(stage, evaluations):
     return read_evaluations(inputs[stage], spec[evaluations], spec["shards"])
 
 
+removal = list(read("removal", "removals"))
 evidence, shares = summarize_evidence(
     read("effects", "measured"),
     read("ceilings", "measured"),
     read("faithfulness", "evaluations"),
-    read("removal", "removals"),
+    removal,
     read("outcomes", "evaluations"),
     scores=read_table(inputs.scores, columns=[*PHRASE, "direction", *CONTENDER, "ap"]),
     phrases=read_table(inputs.phrases),
     narratives=read_table(inputs.narratives),
     bootstrap=bootstrap,
 )
-curves = average_removal(read("removal", "removals"), bootstrap)
+curves = average_removal(removal, bootstrap)
 for name, table, schema in (
     ("evidence", evidence, EVIDENCE),
     ("outcomes", shares, OUTCOME_SHARES),

@@ -141,6 +141,19 @@ def boxes_of(figure):
         return [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text()]
 
 
+def assert_legible(figure):
+    """No text leaves the figure or overlaps another."""
+    boxes = boxes_of(figure)
+    for i, (text, box) in enumerate(boxes):
+        assert min(box.x0, box.y0) >= 0, text
+        assert box.x1 <= figure.bbox.x1, text
+        assert box.y1 <= figure.bbox.y1, text
+        for other, beside in boxes[i + 1 :]:
+            apart_x = min(box.x1, beside.x1) - max(box.x0, beside.x0)
+            apart_y = min(box.y1, beside.y1) - max(box.y0, beside.y0)
+            assert apart_x <= 0.5 or apart_y <= 0.5, (text, other)
+
+
 def line_of(axes, contender):
     """The curve of a contender: its x and its y."""
     lines = [

@@ -17,3 +17,10 @@ CONTENDER = ["model", "attribution", "prompt"]
 
 EVALUATION = ["direction", "model", "attribution"]
 """The columns that identify what is evaluated together, by the same jobs."""
+
+CONTROLS = {
+    "random": ("text_to_image", "image_to_text"),
+    "center": ("text_to_image",),
+    "constant": ("text_to_image", "image_to_text"),
+}
+"""Maps that know nothing, with the directions that they are there for."""

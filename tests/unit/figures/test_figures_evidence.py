@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from charts import DIRECTIONS, TEN, boxes_of
+from charts import DIRECTIONS, TEN, assert_legible
 
 from clip_grounding.evidence.outcomes import OUTCOME_NAMES
 from clip_grounding.figures.effects import MEASURES, draw_effects
@@ -36,19 +36,6 @@ def evidence_of(models, attributions=("how",), directions=DIRECTIONS):
     return table.assign(mean=mean, ci_low=mean - 0.02, ci_high=mean + 0.03)
 
 
-def assert_apart(figure):
-    """No text leaves the figure or overlaps another."""
-    boxes = boxes_of(figure)
-    for i, (text, box) in enumerate(boxes):
-        assert min(box.x0, box.y0) >= 0, text
-        assert box.x1 <= figure.bbox.x1, text
-        assert box.y1 <= figure.bbox.y1, text
-        for other, beside in boxes[i + 1 :]:
-            apart_x = min(box.x1, beside.x1) - max(box.x0, beside.x0)
-            apart_y = min(box.y1, beside.y1) - max(box.y0, beside.y0)
-            assert apart_x <= 0.5 or apart_y <= 0.5, (text, other)
-
-
 @pytest.mark.parametrize(
     ("models", "attributions", "directions"),
     [
@@ -62,7 +49,7 @@ def test_no_text_overlaps_and_ten_models_fit_a_page(models, attributions, direct
     table = evidence_of(models, attributions, directions)
     for draw in (draw_evidence, draw_effects):
         figure = draw(table, 0.95)
-        assert_apart(figure)
+        assert_legible(figure)
         width, height = figure.get_size_inches()
         assert width <= PAGE_WIDTH
         assert height <= PAGE_HEIGHT
@@ -128,7 +115,7 @@ def test_outcomes_stack_to_one_and_fit_a_page(count):
     assert figure.get_size_inches()[1] <= PAGE_HEIGHT
     notes = " ".join(text.get_text() for text in figure.texts)
     assert (f"drawn: {drawn} of {count + 1}" in notes) == (count + 1 > MOST_ROWS)
-    assert_apart(figure)
+    assert_legible(figure)
 
 
 def test_those_with_most_grounded_phrases_stand_first():
@@ -153,4 +140,4 @@ def test_removal_curves_are_those_of_the_table(directions):
     lines = [line.get_ydata() for axes in figure.axes for line in axes.lines]
     expected = table[table["attribution"] != "other"]["mean"]
     np.testing.assert_allclose(sorted(np.concatenate(lines)), sorted(expected))
-    assert_apart(figure)
+    assert_legible(figure)

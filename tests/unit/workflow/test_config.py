@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clip_grounding.errors import InputError
-from clip_grounding.workflow.config import evaluated_models, is_local_folder, validate_config
+from clip_grounding.workflow.config import validate_config
+from clip_grounding.workflow.contenders import evaluated_models
+from clip_grounding.workflow.places import is_local_folder
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "rules/schemas/config.schema.yaml"
@@ -141,6 +143,11 @@ def test_layers_are_last_all_or_a_number(layers):
             "models.center: choose another name: it is the name",
         ),
         ("attributions.center", {"kind": "rollout"}, "name: it is the name of a baseline"),
+        (
+            "attributions.constant",
+            {"kind": "rollout"},
+            "it is the name of a map that knows nothing",
+        ),
         ("attributions.matched", {"kind": "rollout"}, "name: it is the name of a prompt"),
         ("attributions.None", {"kind": "rollout"}, "take this word for a missing value"),
         ("datasets.published", {"kind": "scenes"}, "belong to the published run"),

@@ -69,7 +69,7 @@ def read_maps(
     grid: tuple[int, int],
     seed: int,
 ) -> pd.DataFrame:
-    """Return an attribution's maps of the drawn phrases, or those of one of `plan.CONTROLS`.
+    """Return an attribution's maps of the drawn phrases, or those of one of `vocabulary.CONTROLS`.
 
     Parameters
     ----------

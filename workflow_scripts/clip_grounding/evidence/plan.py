@@ -3,15 +3,8 @@
 All of it follows from the validated settings, as the contenders do.
 """
 
-from clip_grounding.workflow.config import evaluated_models
-from clip_grounding.workflow.contenders import list_explained
-
-CONTROLS = {
-    "random": ("text_to_image", "image_to_text"),
-    "center": ("text_to_image",),
-    "constant": ("text_to_image", "image_to_text"),
-}
-"""Maps that know nothing, with the directions that they are there for."""
+from clip_grounding.vocabulary import CONTROLS
+from clip_grounding.workflow.contenders import evaluated_models, list_explained
 
 
 def evidence_share(config: dict, dataset: str) -> float:

@@ -1,8 +1,9 @@
 """What maps cost: time of the attribution method and memory, which relevance jobs have recorded.
 
 The records stand in the metadata of the relevance tables, see `clip_grounding.tables.read_cost`.
-Time on a CPU is that of the process, which other jobs on the same machine do not lengthen; time of
-a GPU is from call to end with the GPU waited for, which a job that shares it lengthens.
+Time on a CPU is that of the process, which other jobs on the same machine hardly lengthen as long
+as threads do not spin while they wait for each other (``GOMP_SPINCOUNT`` in rules/resources.smk).
+Time of a GPU is from call to end with the GPU waited for, which a job that shares it lengthens.
 """
 
 from collections.abc import Iterable

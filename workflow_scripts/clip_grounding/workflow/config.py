@@ -21,21 +21,22 @@ from jsonschema.validators import extend
 
 from clip_grounding.downloads.urls import hide_secrets, why_secret
 from clip_grounding.errors import InputError
-from clip_grounding.models.config import ModelConfig, read_model_config
 from clip_grounding.scoring.baselines import BASELINES
-from clip_grounding.workflow.contracts import attribution_schema, list_kinds, why_refused
-from clip_grounding.workflow.places import Layer, resolve_places
+from clip_grounding.vocabulary import CONTROLS
+from clip_grounding.workflow.contenders import evaluated_models
+from clip_grounding.workflow.contracts import attribution_schema, list_kinds
+from clip_grounding.workflow.places import Layer, is_local_folder, resolve_places
+from clip_grounding.workflow.refusals import find_refused
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
-_MOST_SHARDS = 100_000
 _LARGEST = 10**300
 
 _OF_CONTENDERS = {
     "baseline": "in the tables it is the model of every baseline",
     **dict.fromkeys(("matched", "mismatched", "unimodal"), "it is the name of a prompt"),
+    **dict.fromkeys(CONTROLS, "it is the name of a map that knows nothing"),
     **dict.fromkeys(BASELINES, "it is the name of a baseline"),
-    "constant": "it is the name of a map of the evidence that knows nothing",
 }
 _TAKEN = {
     "datasets": {
@@ -93,28 +94,11 @@ def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) ->
         problems = [line for error in errors for line in _describe(error)]
         problems += [*_find_taken_names(config), *_find_undefined_names(config)]
         problems += [*_find_unusable_checkpoints(config), *_find_secrets(config)]
-        problems = problems or _resolve(config, layers) or list(_find_refused(config))
+        problems = problems or _resolve(config, layers) or list(find_refused(config))
     if problems:
         lines = "\n".join(f"  {hide_secrets(line)}" for line in dict.fromkeys(problems))
         raise InputError(f"these settings cannot be used:\n{lines}")
     return config
-
-
-def evaluated_models(config: dict, dataset: str) -> list[str]:
-    """Return the names of the models that are evaluated on a dataset."""
-    return config["evaluate"]["models"] or config["datasets"][dataset]["models"]
-
-
-def explained_directions(config: dict, attribution: str) -> list[str]:
-    """Return the directions of an attribution that are evaluated."""
-    own = config["attributions"][attribution]["directions"]
-    directions = config["evaluate"]["directions"]
-    return [direction for direction in directions if own is None or direction in own]
-
-
-def is_local_folder(checkpoint: str) -> bool:
-    """Return whether a model's `checkpoint` is a local folder, not a hub id."""
-    return checkpoint.startswith(("/", ".", "~"))
 
 
 def _complete_schema(schema: Path, config: dict) -> dict:
@@ -335,68 +319,6 @@ def _find_secrets(value, path: tuple = ()) -> Iterator[str]:
             yield from _find_secrets(item, (*path, index))
     elif isinstance(value, str) and "://" in value and (reason := why_secret(value)):
         yield f"{_dotted(list(path))}: {reason}"
-
-
-def _find_refused(config: dict) -> Iterator[str]:
-    """Report methods that cannot explain what is asked of them, with the reason."""
-    models = {name: config["models"][name] for name in evaluated_models(config, config["dataset"])}
-    image_count = config["datasets"][config["dataset"]]["image_count"]
-    used = min(image_count, config["max_images"] or image_count)
-    if (shards := math.ceil(used / config["images_per_shard"])) > _MOST_SHARDS:
-        yield (
-            f"images_per_shard: {used:,} images would be {shards:,} jobs of each kind; allowed: at"
-            f" most {_MOST_SHARDS:,}; raise it or lower max_images"
-        )
-    shapes = {}
-    for name, model in models.items():
-        try:
-            shapes[name] = _shape_of(model)
-        except InputError as error:
-            yield f"models.{name}.checkpoint: {error}"
-            return
-    for name in config["evaluate"]["attributions"]:
-        attribution = config["attributions"][name]
-        directions = explained_directions(config, name)
-        if not directions:
-            yield (
-                f"attributions.{name}.directions: none of them is evaluated; add one to"
-                " evaluate.directions or take the attribution out of evaluate.attributions"
-            )
-        for direction in directions:
-            if reason := why_refused(attribution, direction, None):
-                others = [other for other in directions if other != direction]
-                remedy = f"write directions: [{_join(others)}]" if others else "leave it out"
-                yield (
-                    f"attributions.{name}: {attribution['kind']} cannot explain {direction}:"
-                    f" {reason}; {remedy}"
-                )
-                continue
-            for model, (family, shape) in shapes.items():
-                if reason := why_refused(attribution, direction, family):
-                    yield (
-                        f"attributions.{name}: {attribution['kind']} cannot explain {model}, a"
-                        f" {family} model: {reason}; leave one of the two out"
-                    )
-                layers = attribution.get("layers")
-                if shape and isinstance(layers, int) and layers > shape.layers(direction):
-                    yield (
-                        f"attributions.{name}.layers: {layers} given; {model} has"
-                        f" {shape.layers(direction)} in the tower that {direction} explains"
-                    )
-
-
-def _shape_of(model: dict) -> tuple[str | None, ModelConfig | None]:
-    """Return the family and shape of a model, as far as known before it is fetched."""
-    if "train" in model:
-        return "clip", None
-    checkpoint = model["checkpoint"]
-    if not is_local_folder(checkpoint):
-        return "siglip" if "siglip" in checkpoint.lower() else None, None
-    folder = Path(checkpoint)
-    if not (folder / "config.json").is_file():
-        return None, None  # fetching it says what is missing
-    shape = read_model_config(folder)
-    return shape.family, shape
 
 
 def _section(config: dict, key: str) -> dict:

@@ -4,10 +4,21 @@ All of it follows from the validated settings, so the rules know every job befor
 """
 
 from clip_grounding.scoring.baselines import BASELINES
-from clip_grounding.workflow.config import evaluated_models, explained_directions
 
 BASELINE = "baseline"
 """The model of every baseline, in the tables and in the folders of its files."""
+
+
+def evaluated_models(config: dict, dataset: str) -> list[str]:
+    """Return the names of the models that are evaluated on a dataset."""
+    return config["evaluate"]["models"] or config["datasets"][dataset]["models"]
+
+
+def explained_directions(config: dict, attribution: str) -> list[str]:
+    """Return the directions of an attribution that are evaluated."""
+    own = config["attributions"][attribution]["directions"]
+    directions = config["evaluate"]["directions"]
+    return [direction for direction in directions if own is None or direction in own]
 
 
 def evaluated_directions(config: dict, attribution: str) -> list[str]:

@@ -140,3 +140,8 @@ def _spell(path: Path) -> str:
         else:
             parts.append(part)
     return str(Path(*parts))
+
+
+def is_local_folder(checkpoint: str) -> bool:
+    """Return whether a model's `checkpoint` is a local folder, not a hub id."""
+    return checkpoint.startswith(("/", ".", "~"))
