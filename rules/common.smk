@@ -33,9 +33,15 @@ from clip_grounding.workflow import contenders
 from clip_grounding.workflow.config import validate_config
 from clip_grounding.workflow.fingerprint import fingerprint, record_code
 from clip_grounding.workflow.places import Layer
-from clip_grounding.workflow.settings_files import read_settings
+from clip_grounding.workflow.settings_files import read_given, read_settings
 from clip_grounding.workflow.shards import list_shards
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+
+def given_settings():
+    """The settings of --config."""
+    return read_given(workflow.config_settings.config or {})
 
 
 def settings_layers():
@@ -46,10 +52,11 @@ def settings_layers():
     given = workflow.overwrite_configfiles
     own = [path for path in workflow.configfiles if path not in given]
     files = [Path(path).absolute() for path in [*reversed(given), *reversed(own)]]
-    command = Layer(workflow.config_settings.config or {}, Path.cwd())
+    command = Layer(given_settings(), Path.cwd())
     return [command, *(Layer(read_settings(path), path.parent) for path in files)]
 
 
+update_config(config, given_settings())
 try:
     CONFIG = validate_config(
         config, os.path.join(REPOSITORY, "rules/schemas/config.schema.yaml"), settings_layers()
@@ -85,6 +92,7 @@ wildcard_constraints:
     attribution=one_of([*ATTRIBUTIONS, *EVALUATE["baselines"]]),
     direction=one_of(DIRECTIONS),
     shard=r"\d+",
+    part=r"\d+",
     narrative=r"auto|0|[1-9]\d*",
 
 

@@ -10,19 +10,19 @@ rule measure_effects:
     input:
         narratives=rules.index_phrases.output.narratives,
         phrases=rules.index_phrases.output.phrases,
-        images=images_input,
+        images=part_images,
         checkpoint=CHECKPOINT,
-        masks=rules.rasterize_masks.output.masks,
+        masks=part_files(rules.rasterize_masks.output.masks),
     output:
-        effects="results/{dataset}/effects/{model}/{direction}/{shard}.parquet",
+        effects="results/{dataset}/effects/{model}/{direction}/{part}.parquet",
     params:
         code=code_of("measure_effects"),
         spec=measure_effects_spec,
     log:
-        "logs/{dataset}/measure_effects/{model}/{direction}/{shard}.log",
+        "logs/{dataset}/measure_effects/{model}/{direction}/{part}.log",
     benchmark:
-        "benchmarks/{dataset}/measure_effects/{model}/{direction}/{shard}.tsv"
-    threads: 4
+        "benchmarks/{dataset}/measure_effects/{model}/{direction}/{part}.tsv"
+    threads: torch_threads
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
@@ -39,19 +39,19 @@ rule measure_similarities:
     input:
         narratives=rules.index_phrases.output.narratives,
         phrases=rules.index_phrases.output.phrases,
-        images=images_input,
+        images=part_images,
         checkpoint=CHECKPOINT,
-        masks=rules.rasterize_masks.output.masks,
+        masks=part_files(rules.rasterize_masks.output.masks),
     output:
-        similarities="results/{dataset}/similarities/{model}/{direction}/{shard}.parquet",
+        similarities="results/{dataset}/similarities/{model}/{direction}/{part}.parquet",
     params:
         code=code_of("measure_similarities"),
         spec=measure_similarities_spec,
     log:
-        "logs/{dataset}/measure_similarities/{model}/{direction}/{shard}.log",
+        "logs/{dataset}/measure_similarities/{model}/{direction}/{part}.log",
     benchmark:
-        "benchmarks/{dataset}/measure_similarities/{model}/{direction}/{shard}.tsv"
-    threads: 4
+        "benchmarks/{dataset}/measure_similarities/{model}/{direction}/{part}.tsv"
+    threads: torch_threads
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
@@ -68,23 +68,23 @@ rule measure_removal:
     input:
         narratives=rules.index_phrases.output.narratives,
         phrases=rules.index_phrases.output.phrases,
-        images=images_input,
+        images=part_images,
         checkpoint=CHECKPOINT,
-        masks=rules.rasterize_masks.output.masks,
+        masks=part_files(rules.rasterize_masks.output.masks),
         similarities=rules.measure_similarities.output.similarities,
-        relevance=branch(has_relevance, then=rules.compute_relevance.output.relevance),
+        relevance=part_relevance,
     output:
-        removal="results/{dataset}/removal/{model}/{attribution}/{direction}/{shard}.parquet",
+        removal="results/{dataset}/removal/{model}/{attribution}/{direction}/{part}.parquet",
     params:
         code=code_of("measure_removal"),
         spec=measure_removal_spec,
     wildcard_constraints:
         attribution=one_of([*ATTRIBUTIONS, "random"]),
     log:
-        "logs/{dataset}/measure_removal/{model}/{attribution}/{direction}/{shard}.log",
+        "logs/{dataset}/measure_removal/{model}/{attribution}/{direction}/{part}.log",
     benchmark:
-        "benchmarks/{dataset}/measure_removal/{model}/{attribution}/{direction}/{shard}.tsv"
-    threads: 4
+        "benchmarks/{dataset}/measure_removal/{model}/{attribution}/{direction}/{part}.tsv"
+    threads: torch_threads
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
@@ -102,20 +102,20 @@ rule score_ceilings:
         phrases=rules.index_phrases.output.phrases,
         similarities=rules.measure_similarities.output.similarities,
     output:
-        ceilings="results/{dataset}/ceilings/{model}/{direction}/{shard}.parquet",
+        ceilings="results/{dataset}/ceilings/{model}/{direction}/{part}.parquet",
     params:
         code=code_of("score_ceilings"),
         spec=lambda wildcards: spec_of(
-            dataset=wildcards.dataset, span=span_of(wildcards), direction=wildcards.direction
+            dataset=wildcards.dataset, span=part_span(wildcards), direction=wildcards.direction
         ),
     log:
-        "logs/{dataset}/score_ceilings/{model}/{direction}/{shard}.log",
+        "logs/{dataset}/score_ceilings/{model}/{direction}/{part}.log",
     benchmark:
-        "benchmarks/{dataset}/score_ceilings/{model}/{direction}/{shard}.tsv"
+        "benchmarks/{dataset}/score_ceilings/{model}/{direction}/{part}.tsv"
     threads: 1
     resources:
-        mem_mb=scoring_mb,
-        runtime=scoring_minutes,
+        mem_mb=part_scoring_mb,
+        runtime=part_scoring_minutes,
     conda:
         "../envs/tables.yaml"
     script:
@@ -126,18 +126,18 @@ rule score_evidence:
     """Score maps against the model: their faithfulness, and whether they show what it uses."""
     input:
         similarities=rules.measure_similarities.output.similarities,
-        relevance=branch(has_relevance, then=rules.compute_relevance.output.relevance),
+        relevance=part_relevance,
         effects=rules.measure_effects.output.effects,
         phrases=rules.index_phrases.output.phrases,
         checkpoint=CHECKPOINT,
     output:
-        faithfulness="results/{dataset}/faithfulness/{model}/{attribution}/{direction}/{shard}.parquet",
-        outcomes="results/{dataset}/outcomes/{model}/{attribution}/{direction}/{shard}.parquet",
+        faithfulness="results/{dataset}/faithfulness/{model}/{attribution}/{direction}/{part}.parquet",
+        outcomes="results/{dataset}/outcomes/{model}/{attribution}/{direction}/{part}.parquet",
     params:
         code=code_of("score_evidence"),
         spec=lambda wildcards: spec_of(
             dataset=wildcards.dataset,
-            span=span_of(wildcards),
+            span=part_span(wildcards),
             direction=wildcards.direction,
             maps=wildcards.attribution,
             seed=CONFIG["seed"],
@@ -145,27 +145,59 @@ rule score_evidence:
     wildcard_constraints:
         attribution=one_of([*ATTRIBUTIONS, *plan.CONTROLS]),
     log:
-        "logs/{dataset}/score_evidence/{model}/{attribution}/{direction}/{shard}.log",
+        "logs/{dataset}/score_evidence/{model}/{attribution}/{direction}/{part}.log",
     benchmark:
-        "benchmarks/{dataset}/score_evidence/{model}/{attribution}/{direction}/{shard}.tsv"
+        "benchmarks/{dataset}/score_evidence/{model}/{attribution}/{direction}/{part}.tsv"
     threads: 1
     resources:
-        mem_mb=scoring_mb,
-        runtime=scoring_minutes,
+        mem_mb=part_scoring_mb,
+        runtime=part_scoring_minutes,
     conda:
         "../envs/tables.yaml"
     script:
         "../workflow_scripts/score_evidence.py"
 
 
-rule summarize_evidence:
-    """Average the evidence, with intervals from resampling the images, and count outcomes."""
+rule collect_evidence:
+    """Put the evidence of all models, maps and shards into two tables, a row per phrase."""
     input:
         effects=measured_files(rules.measure_effects.output.effects),
         ceilings=measured_files(rules.score_ceilings.output.ceilings),
         faithfulness=map_files(rules.score_evidence.output.faithfulness, plan.list_maps),
-        removal=map_files(rules.measure_removal.output.removal, plan.list_removals),
         outcomes=map_files(rules.score_evidence.output.outcomes, plan.list_maps),
+        removal=map_files(rules.measure_removal.output.removal, plan.list_removals),
+    output:
+        effects="results/{dataset}/effects.parquet",
+        evidence="results/{dataset}/evidence_scores.parquet",
+    params:
+        code=code_of("collect_evidence"),
+        spec=lambda wildcards: spec_of(
+            dataset=wildcards.dataset,
+            evaluations=plan.list_maps(CONFIG, wildcards.dataset),
+            removals=plan.list_removals(CONFIG, wildcards.dataset),
+            measured=plan.list_measured(CONFIG, wildcards.dataset),
+            parts=len(parts_of(wildcards.dataset)),
+        ),
+    log:
+        "logs/{dataset}/collect_evidence.log",
+    benchmark:
+        "benchmarks/{dataset}/collect_evidence.tsv"
+    threads: 1
+    resources:
+        mem_mb=table_mb,
+        runtime=table_minutes,
+    conda:
+        "../envs/tables.yaml"
+    script:
+        "../workflow_scripts/collect_evidence.py"
+
+
+rule summarize_evidence:
+    """Average the evidence, with intervals from resampling the images, and count outcomes."""
+    input:
+        effects=rules.collect_evidence.output.effects,
+        evidence=rules.collect_evidence.output.evidence,
+        removal=map_files(rules.measure_removal.output.removal, plan.list_removals),
         scores=rules.collect_scores.output.scores,
         phrases=rules.index_phrases.output.phrases,
         narratives=rules.index_phrases.output.narratives,
@@ -197,10 +229,8 @@ rule summarize_evidence:
     params:
         code=code_of("summarize_evidence"),
         spec=lambda wildcards: spec_of(
-            evaluations=plan.list_maps(CONFIG, wildcards.dataset),
             removals=plan.list_removals(CONFIG, wildcards.dataset),
-            measured=plan.list_measured(CONFIG, wildcards.dataset),
-            shards=len(shards_of(wildcards.dataset)),
+            parts=len(parts_of(wildcards.dataset)),
             bootstrap=CONFIG["bootstrap"],
             seed=CONFIG["seed"],
         ),

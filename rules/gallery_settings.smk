@@ -37,6 +37,7 @@ def build_gallery_spec(wildcards):
             else []
         ),
         shards=len(shards_of(wildcards.dataset)),
+        parts=len(parts_of(wildcards.dataset)),
         seed=CONFIG["seed"],
         assets={path.name: digest_file(path) for path in sorted(ASSETS.iterdir())},
     )

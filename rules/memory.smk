@@ -43,6 +43,8 @@ def takes_part(wildcards, dataset):
     """Return whether an output is part of this evaluation, not left over from other settings."""
     if "shard" in wildcards and int(wildcards["shard"]) >= len(shards_of(dataset)):
         return False
+    if "part" in wildcards and wildcards["part"] not in parts_of(dataset):
+        return False
     if not {"attribution", "direction"} <= set(wildcards):
         return True
     evaluation = [

@@ -8,11 +8,11 @@ CHECKPOINT = "data/models/{model}/manifest.json"
 
 
 def shard_files(pattern, dataset, **wildcards):
-    """List the files of all shards, of a pattern that has {shard}."""
-    return [
-        pattern.format(dataset=dataset, shard=shard.name, **wildcards)
-        for shard in shards_of(dataset)
-    ]
+    """List the files of all shards, of a pattern that has {shard}; or of all parts, of {part}."""
+    names = (
+        parts_of(dataset) if "{part}" in pattern else [shard.name for shard in shards_of(dataset)]
+    )
+    return [pattern.format(dataset=dataset, shard=name, part=name, **wildcards) for name in names]
 
 
 def files_of(pattern, dataset, evaluations):

@@ -11,6 +11,13 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
+# A job of one model loads it for some seconds on one thread: on few cores two jobs side by side
+# take less time than one after the other.
+def torch_threads(wildcards):
+    cores = workflow.resource_settings.cores if workflow.is_main_process else None
+    return max(1, min(4, cores // 2)) if cores else 4
+
+
 def uses_gpu(wildcards):
     return 0 if CONFIG["device"] == "cpu" else 1
 
@@ -51,10 +58,9 @@ def evidence_minutes(stage, share):
     """Return a request for a job that measures a share of the images."""
 
     def minutes(wildcards, threads, attempt):
-        settings, size = CONFIG["evidence"], shard_size(wildcards)
+        settings = CONFIG["evidence"]
         return sizing.evidence_minutes(
-            # A draw may take more images of a shard than its share.
-            images=min(size, 10 + 2 * share(CONFIG, wildcards.dataset) * size),
+            images=drawn_size(wildcards, share),
             model=MODELS[wildcards.model],
             direction=wildcards.direction,
             passes=sizing.evidence_passes(stage, settings["subsets"], settings["controls"]),

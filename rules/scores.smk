@@ -1,6 +1,5 @@
-"""Scores: per phrase and shard, then one table of all contenders and its summary."""
+"""Scores: per phrase and shard, then one table of all contenders."""
 
-from clip_grounding.published.means import list_published_means
 from clip_grounding.scoring.baselines import BASELINES
 
 
@@ -163,78 +162,6 @@ rule collect_scores:
         "../envs/tables.yaml"
     script:
         "../workflow_scripts/collect_scores.py"
-
-
-rule summarize_scores:
-    """Average the scores, with intervals from resampling the images; count what is left out."""
-    input:
-        scores=rules.collect_scores.output.scores,
-        relevance=explained_files(rules.compute_relevance.output.relevance),
-        phrases=rules.index_phrases.output.phrases,
-        narratives=rules.index_phrases.output.narratives,
-    output:
-        summary=report(
-            "results/{dataset}/summary.csv",
-            caption="report/summary.rst",
-            category="{dataset}",
-            subcategory="Tables",
-            labels={"table": "means"},
-        ),
-        coverage=report(
-            "results/{dataset}/coverage.csv",
-            caption="report/coverage.rst",
-            category="{dataset}",
-            subcategory="Tables",
-            labels={"table": "what was left out"},
-        ),
-    params:
-        code=code_of("summarize_scores"),
-        spec=lambda wildcards: spec_of(
-            bootstrap=CONFIG["bootstrap"],
-            seed=CONFIG["seed"],
-            published=list_published_means(CONFIG, wildcards.dataset),
-        ),
-    log:
-        "logs/{dataset}/summarize_scores.log",
-    benchmark:
-        "benchmarks/{dataset}/summarize_scores.tsv"
-    threads: 1
-    resources:
-        mem_mb=table_mb,
-        runtime=table_minutes,
-    conda:
-        "../envs/tables.yaml"
-    script:
-        "../workflow_scripts/summarize_scores.py"
-
-
-rule compare_contenders:
-    """Paired differences of the contenders, with intervals and corrected p-values."""
-    input:
-        scores=rules.collect_scores.output.scores,
-    output:
-        comparisons=report(
-            "results/{dataset}/comparisons.csv",
-            caption="report/comparisons.rst",
-            category="{dataset}",
-            subcategory="Tables",
-            labels={"table": "paired differences"},
-        ),
-    params:
-        code=code_of("compare_contenders"),
-        spec=spec_of(bootstrap=CONFIG["bootstrap"], seed=CONFIG["seed"]),
-    log:
-        "logs/{dataset}/compare_contenders.log",
-    benchmark:
-        "benchmarks/{dataset}/compare_contenders.tsv"
-    threads: 1
-    resources:
-        mem_mb=table_mb,
-        runtime=table_minutes,
-    conda:
-        "../envs/tables.yaml"
-    script:
-        "../workflow_scripts/compare_contenders.py"
 
 
 rule summarize_areas:

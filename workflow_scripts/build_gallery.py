@@ -32,7 +32,7 @@ index = build_index(items, scores, phrases, narratives) | describe_look() | fact
 views = read_views(files.relevance, spec["evaluations"], spec["shards"])
 packed = pack_items(items, phrases, relevance, read_partners(scores), views)
 if spec["measured"]:
-    tables = read_evidence(files, spec["measured"], spec["evaluations"], spec["shards"], own)
+    tables = read_evidence(files, spec["measured"], spec["evaluations"], spec["parts"], own)
     add_evidence(index, packed, gather_evidence(items, **tables))
 with open_images(files.images, spec["split"]) as images:
     gathered = gather_images(items, packed, narratives, masks, images.image)

@@ -1,4 +1,4 @@
-"""Measure one shard's region effects: the similarity without a phrase's region."""
+"""Measure one part's region effects: the similarity without a phrase's region."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from clip_grounding.evidence.draws import sample_phrases
 from clip_grounding.evidence.effects import exclude_wordless, measure_effects
 from clip_grounding.evidence.jobs import run_measurement
 from clip_grounding.models.tokenizer import TextTokenizer
-from clip_grounding.tables import read_shard, read_table
+from clip_grounding.tables import read_images, read_shard
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -26,7 +26,7 @@ frames = run_measurement(
     spec["split"],
     narratives=read_shard(snakemake.input.narratives, spec["span"]),
     phrases=phrases,
-    masks=read_table(snakemake.input.masks),
+    masks=read_images(snakemake.input.masks, phrases["image_id"]),
     device=snakemake.config["device"],
     batch_size=snakemake.resources.batch_size,
     threads=snakemake.threads,

@@ -1,4 +1,4 @@
-"""Measure one shard's similarities while a map orders which patches or words are taken out."""
+"""Measure one part's similarities while a map orders which patches or words are taken out."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from clip_grounding.evidence.jobs import run_measurement
 from clip_grounding.evidence.maps import read_maps
 from clip_grounding.evidence.removal import measure_removal
 from clip_grounding.models.config import read_model_config
-from clip_grounding.tables import read_shard, read_table
+from clip_grounding.tables import read_images, read_shard, read_table
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -16,7 +16,8 @@ spec, inputs = job.spec, snakemake.input
 direction, seed = spec["direction"], spec["seed"]
 checkpoint = Path(inputs.checkpoint).parent
 similarities = sample_phrases(read_table(inputs.similarities), spec["share"], seed)
-relevance = read_table(maps) if (maps := inputs.get("relevance")) else None
+maps = inputs.get("relevance")
+relevance = read_images(maps, similarities["image_id"]) if maps else None
 phrases = read_shard(inputs.phrases, spec["span"])
 grid = read_model_config(checkpoint).grid
 
@@ -28,7 +29,7 @@ frames = run_measurement(
     spec["split"],
     narratives=read_shard(inputs.narratives, spec["span"]),
     phrases=sample_phrases(phrases, spec["share"], seed),
-    masks=read_table(inputs.masks),
+    masks=read_images(inputs.masks, similarities["image_id"]),
     device=snakemake.config["device"],
     batch_size=snakemake.resources.batch_size,
     threads=snakemake.threads,

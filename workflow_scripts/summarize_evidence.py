@@ -12,22 +12,18 @@ spec, inputs, outputs = job.spec, snakemake.input, snakemake.output
 bootstrap = Bootstrap(**spec["bootstrap"], seed=spec["seed"])
 
 
-def read(stage, evaluations):
-    return read_evaluations(inputs[stage], spec[evaluations], spec["shards"])
-
-
-removal = list(read("removal", "removals"))
 evidence, shares = summarize_evidence(
-    read("effects", "measured"),
-    read("ceilings", "measured"),
-    read("faithfulness", "evaluations"),
-    removal,
-    read("outcomes", "evaluations"),
-    scores=read_table(inputs.scores, columns=[*PHRASE, "direction", *CONTENDER, "ap"]),
+    read_table(inputs.effects),
+    read_table(inputs.evidence),
+    scores=read_table(
+        inputs.scores,
+        columns=[*PHRASE, "image_id", "direction", *CONTENDER, "region_area", "ap"],
+    ),
     phrases=read_table(inputs.phrases),
     narratives=read_table(inputs.narratives),
     bootstrap=bootstrap,
 )
+removal = read_evaluations(inputs.removal, spec["removals"], spec["parts"])
 curves = average_removal(removal, bootstrap)
 for name, table, schema in (
     ("evidence", evidence, EVIDENCE),

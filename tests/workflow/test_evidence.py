@@ -15,12 +15,13 @@ pytestmark = pytest.mark.workflow
 
 IMAGES = 7
 CHARTS = ("evidence", "effects", "outcomes", "removal")
+STATISTICS = ("summarize_scores", "compare_contenders", "rank_contenders")
 MEASURED = {"measure_effects", "measure_similarities", "measure_removal"}
 
 
 @pytest.fixture(scope="module")
 def measured(finished, tmp_path_factory) -> Run:
-    """The evidence of one direction, on a sample of two shards of the finished run."""
+    """The evidence of one direction, on a sample of two shards of the finished run, as one part."""
     change = {
         "max_images": 10,
         "evaluate": {"directions": ["text_to_image"]},
@@ -48,12 +49,14 @@ def test_no_image_means_no_evidence(finished):
 def test_a_run_measures_evidence_and_leaves_the_scores_alone(finished):
     planned = finished.planned(config=merged(finished.config, {"evidence": {"images": 100}}))
     assert planned == {
-        "measure_effects": 6,
-        "measure_similarities": 6,
-        "measure_removal": 12,  # maps and random ones
-        "score_ceilings": 6,
-        "score_evidence": 21,  # constant ones, and the centre, of images
+        "measure_effects": 2,  # all shards are one part
+        "measure_similarities": 2,
+        "measure_removal": 4,  # maps and random ones
+        "score_ceilings": 2,
+        "score_evidence": 7,  # constant ones, and the centre, of images
+        "collect_evidence": 1,
         "summarize_evidence": 1,
+        **dict.fromkeys(STATISTICS, 1),
         **{f"plot_{chart}": 1 for chart in CHARTS},
         "build_gallery": 1,
     }
@@ -96,6 +99,33 @@ def test_the_summary_agrees_with_the_tables(measured):
     parquet = pd.read_parquet(measured / "results/tiny/evidence.parquet")
     assert list(parquet.columns) == list(evidence.columns)
     np.testing.assert_allclose(parquet["mean"], evidence["mean"], atol=1e-6)
+
+
+def test_the_main_tables_have_the_evidence(measured):
+    results = measured / "results/tiny"
+    evidence = pd.read_csv(results / "evidence.csv", keep_default_na=False)
+    summary = pd.read_csv(results / "summary.csv", keep_default_na=False)
+    keys = [*evidence.columns[: evidence.columns.get_loc("level") + 1]]
+    summary = summary[summary["average"] == "phrase"]
+    both = evidence.merge(summary, on=keys, validate="one_to_one")
+    assert set(both["metric"]) == {
+        "ap", "necessity", "sufficiency", "faithfulness", "faithfulness_margin", "srg",
+        "localisation",
+    }  # fmt: skip
+    measures = both[both["metric"] != "ap"]  # which has other images there
+    for column in ("n_phrases", "n_images", "mean", "ci_low", "ci_high"):
+        assert (measures[f"{column}_x"] == measures[f"{column}_y"]).all()
+    rankings = pd.read_csv(results / "rankings.csv")
+    assert {"effects", "evidence"} < set(rankings["protocol"])
+    comparisons = pd.read_csv(results / "comparisons.csv", keep_default_na=False)
+    srg = comparisons[comparisons["metric"] == "srg"]
+    assert {"unimodal", "mismatched", "none"} <= set(srg["reference_prompt"])
+    coverage = pd.read_csv(results / "coverage.csv", keep_default_na=False)
+    drawn = len(
+        pd.read_parquet(results / "effects.parquet").drop_duplicates(["narrative", "phrase"])
+    )
+    counted = coverage[coverage["protocol"].isin(["effects", "evidence"])]
+    assert set(counted.loc[counted["outcome"] == "all", "n_phrases"]) == {drawn}
 
 
 def test_the_removal_curves_are_means_of_what_was_measured(measured):
@@ -175,8 +205,8 @@ def test_only_what_a_setting_concerns_runs_again(measured):
     more = merged(measured.config, {"evidence": {"subsets": 65}})
     planned = measured.planned(config=more)
     assert "measure_effects" not in planned
-    assert planned["measure_similarities"] == 2
-    assert not {"compute_relevance", "score_relevance", "summarize_scores"} & set(planned)
+    assert planned["measure_similarities"] == 1
+    assert not {"compute_relevance", "score_relevance", "collect_scores"} & set(planned)
     more = merged(measured.config, {"evidence": {"controls": 21}})
     planned = measured.planned(config=more)
     assert MEASURED & set(planned) == {"measure_effects"}

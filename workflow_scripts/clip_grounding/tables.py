@@ -241,6 +241,16 @@ def _text_columns(path: str | Path) -> list[str]:
     return [field.name for field in pq.read_schema(path) if pa.types.is_string(field.type)]
 
 
+def read_column_names(path: str | Path) -> list[str]:
+    """Return the names of a Parquet file's columns; raise `InputError` as `read_table` does."""
+    try:
+        return pq.read_schema(path).names
+    except FileNotFoundError:
+        raise InputError(f"{path}: this table is missing: run the workflow to make it") from None
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
+
+
 def read_categories(path: str | Path, column: str) -> list[str]:
     """Return the distinct values of a column of text, in alphabetical order."""
     return sorted(read_table(path, columns=[column], categories=True)[column].cat.categories)
@@ -258,6 +268,19 @@ def read_shard(path: str | Path, span: list[int]) -> pd.DataFrame:
     """
     start, stop = span
     return read_table(path, filters=[("image_rank", ">=", start), ("image_rank", "<", stop)])
+
+
+def read_images(paths: Iterable[str | Path], image_ids: Iterable[int]) -> pd.DataFrame:
+    """Read the rows of some images from the tables of several shards.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Tables with the column ``image_id``, at least one.
+    image_ids : iterable of int
+    """
+    own = [("image_id", "in", sorted({int(number) for number in image_ids}))]
+    return pd.concat([read_table(path, filters=own) for path in paths], ignore_index=True)
 
 
 def read_evaluations(

@@ -18,6 +18,12 @@ CONTENDER = ["model", "attribution", "prompt"]
 EVALUATION = ["direction", "model", "attribution"]
 """The columns that identify what is evaluated together, by the same jobs."""
 
+EFFECT_METRICS = ("necessity", "sufficiency")
+"""Measures of a region, without any attribution."""
+
+MAP_METRICS = ("faithfulness", "faithfulness_margin", "srg", "localisation")
+"""Measures of a map that hold it against the model."""
+
 CONTROLS = {
     "random": ("text_to_image", "image_to_text"),
     "center": ("text_to_image",),

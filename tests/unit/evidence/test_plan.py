@@ -4,10 +4,12 @@ from clip_grounding.evidence.plan import (
     evidence_share,
     list_maps,
     list_measured,
+    list_parts,
     list_removals,
     removal_share,
 )
 from clip_grounding.vocabulary import DIRECTIONS
+from clip_grounding.workflow.shards import list_shards
 
 CONFIG = {
     "max_images": None,
@@ -64,3 +66,20 @@ def test_of_maps_that_know_nothing_only_random_ones_order_what_is_taken_out():
 
 def test_every_model_is_measured_once_in_every_direction():
     assert list_measured(CONFIG, "photographs") == [["base", name] for name in DIRECTIONS]
+
+
+def test_parts_have_some_fifty_drawn_images_and_grow_as_shards_do():
+    settings = {
+        "datasets": {"data": {"image_count": 5000}},
+        "images_per_shard": 500,
+        "evidence": {"images": 100},
+    }
+    shards = list_shards(5000, 500, None)
+    assert list_parts(settings, "data", shards) == {"0000": shards[:5], "0005": shards[5:]}
+    fewer = list_shards(5000, 500, 3100)
+    parts = list_parts(settings, "data", fewer)
+    assert parts == {"0000": shards[:5], "0005": fewer[5:]}
+    everything = settings | {"evidence": {"images": None}}
+    assert list_parts(everything, "data", shards) == {shard.name: [shard] for shard in shards}
+    nothing = settings | {"evidence": {"images": 0}}
+    assert list_parts(nothing, "data", shards) == {"0000": shards}

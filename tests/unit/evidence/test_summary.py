@@ -5,10 +5,21 @@ import pandas as pd
 import pytest
 from score_tables import phrase_keys, phrase_tables
 
+from clip_grounding.evidence.collect import (
+    EFFECT_SCORES,
+    EVIDENCE_SCORES,
+    collect_effects,
+    collect_evidence,
+)
 from clip_grounding.evidence.columns import CEILINGS, EFFECTS, FAITHFULNESS, OUTCOMES, REMOVAL
 from clip_grounding.evidence.outcomes import OUTCOME_NAMES
 from clip_grounding.evidence.summary import EVIDENCE, OUTCOME_SHARES, summarize_evidence
 from clip_grounding.statistics.bootstrap import Bootstrap
+from clip_grounding.statistics.comparisons import compare
+from clip_grounding.statistics.coverage import count_coverage
+from clip_grounding.statistics.rankings import rank_contenders
+from clip_grounding.statistics.summary import summarize
+from clip_grounding.vocabulary import CONTENDER, EFFECT_METRICS, MAP_METRICS
 
 DIRECTION = "text_to_image"
 BOOTSTRAP = Bootstrap(resamples=50, confidence=0.95, seed=0)
@@ -28,7 +39,8 @@ def make_tables(n_images=12, drawn=8):
         numbers = [name for name in numbers if name != "region_area"]
         rows = rows.assign(**{name: generator.random(len(rows)) for name in numbers})
         excluded = np.full(len(rows), None, object)
-        return rows.assign(excluded=excluded)
+        rows = rows.assign(excluded=excluded, degenerate=False)
+        return rows[[name for name in schema.names if name in rows]]
 
     tables = {"effects": [], "ceilings": [], "faithfulness": [], "removal": [], "outcomes": []}
     for model in ("one", "two"):
@@ -42,14 +54,24 @@ def make_tables(n_images=12, drawn=8):
             own = table(schema, ["matched", "unimodal"])
             tables[name].append(((model, "how", DIRECTION), own))
         outcomes = table(OUTCOMES, ["matched"])
-        names = [*OUTCOME_NAMES.values(), None]
-        outcomes["outcome"] = [names[i] for i in generator.integers(0, 5, len(outcomes))]
+        names = list(OUTCOME_NAMES.values())
+        outcomes["outcome"] = [names[i] for i in generator.integers(0, 4, len(outcomes))]
+        outcomes.loc[outcomes.index % 5 == 4, "outcome"] = None
         tables["outcomes"].append(((model, "how", DIRECTION), outcomes))
     scores = keys.assign(
         direction=DIRECTION, model="one", attribution="how", prompt="matched",
-        ap=generator.random(len(keys)),
+        ap=generator.random(len(keys)), region_area=np.float32(0.1),
     )  # fmt: skip
     return keys, areas, tables, scores
+
+
+def collect(tables):
+    effects = pd.concat(collect_effects(tables["effects"], tables["ceilings"]))
+    names = ("effects", "faithfulness", "outcomes", "removal")
+    evidence = pd.concat(collect_evidence(*(tables[name] for name in names)))
+    assert list(effects) == EFFECT_SCORES.names
+    assert list(evidence) == EVIDENCE_SCORES.names
+    return effects, evidence
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +79,9 @@ def made():
     keys, areas, tables, scores = make_tables()
     phrases, narratives = phrase_tables(keys)
     evidence, shares = summarize_evidence(
-        **tables, scores=scores, phrases=phrases, narratives=narratives, bootstrap=BOOTSTRAP
-    )
+        *collect(tables),
+        scores=scores, phrases=phrases, narratives=narratives, bootstrap=BOOTSTRAP,
+    )  # fmt: skip
     return areas, tables, scores, evidence, shares
 
 
@@ -81,7 +104,7 @@ def test_means_are_those_of_the_phrases_that_the_model_reads(made):
         ("ceilings", "ceiling", "none"),
     ):
         for keys, table in tables[name]:
-            own = table[table["prompt"] == "matched"]
+            own = table[table["prompt"] == "matched"] if "prompt" in table else table
             is_unread = (own["narrative"] == unread["narrative"]) & (
                 own["phrase"] == unread["phrase"]
             )
@@ -98,7 +121,8 @@ def test_means_are_those_of_the_phrases_that_the_model_reads(made):
 def test_slices_are_of_the_drawn_phrases(made):
     areas, tables, _, evidence, _ = made
     (keys, table), _ = tables["faithfulness"]
-    own = table[(table["prompt"] == "unimodal") & (table["region_area"] > 0.2)]
+    large = areas.loc[areas["region_area"] > 0.2, ["narrative", "phrase"]]
+    own = table[table["prompt"] == "unimodal"].merge(large, on=["narrative", "phrase"])
     row = find(
         evidence, model=keys[0], metric="faithfulness", prompt="unimodal",
         slice="region_area", level=">20%",
@@ -142,10 +166,65 @@ def test_no_drawn_image_makes_empty_tables():
     phrases, narratives = phrase_tables(keys)
     for found, schema in zip(
         summarize_evidence(
-            **empty, scores=scores, phrases=phrases, narratives=narratives, bootstrap=BOOTSTRAP
+            *collect(empty),
+            scores=scores,
+            phrases=phrases,
+            narratives=narratives,
+            bootstrap=BOOTSTRAP,
         ),
         (EVIDENCE, OUTCOME_SHARES),
         strict=True,
     ):
         assert found.empty
         assert list(found.columns) == schema.names
+
+
+def test_a_phrase_that_one_model_does_not_read_counts_for_neither(made):
+    areas, tables, *_ = made
+    phrases, narratives = phrase_tables(phrase_keys(12))
+    effects, evidence = collect(tables)
+    for table, metric in ((effects, "necessity"), (evidence, "faithfulness")):
+        unread = table["model"].eq("one") & table["narrative"].eq(areas["narrative"].iloc[-1])
+        table = table.assign(**{metric: table[metric].mask(unread)})
+        summary = summarize(table, phrases, narratives, BOOTSTRAP)
+        counts = summary[(summary["metric"] == metric) & (summary["slice"] == "all")]
+        lost = areas["narrative"].eq(areas["narrative"].iloc[-1]).sum()
+        assert set(counts["n_phrases"]) == {len(areas) - 1 - lost}
+        assert set(counts["model"]) == {"one", "two"}
+
+
+def test_the_main_tables_have_the_evidence_with_the_same_means(made):
+    _, tables, _, evidence, _ = made
+    phrases, narratives = phrase_tables(phrase_keys(12))
+    collected = list(collect(tables))
+    summary = summarize(collected, phrases, narratives, BOOTSTRAP)
+    assert set(summary["protocol"]) == {"effects", "evidence"}
+    keys = ["protocol", "direction", *CONTENDER, "metric", "slice", "level"]
+    both = evidence.merge(summary[summary["average"] == "phrase"], on=keys, how="outer")
+    named = both["metric"].isin([*EFFECT_METRICS, *MAP_METRICS])
+    assert set(both.loc[~named, "metric"]) == {"ceiling", "morf_aopc", "lerf_aopc", "ap"}
+    for column in ("n_phrases", "mean", "ci_low", "ci_high"):
+        own = both[named]
+        np.testing.assert_array_equal(own[f"{column}_x"], own[f"{column}_y"])
+    rankings = rank_contenders(collected, BOOTSTRAP)
+    assert set(rankings["metric"]) == {*EFFECT_METRICS, *MAP_METRICS}
+    assert set(rankings.loc[rankings["protocol"] == "effects", "attribution"]) == {"none"}
+    comparisons = compare(collected, BOOTSTRAP)
+    assert set(comparisons["metric"]) == {*EFFECT_METRICS, *MAP_METRICS}
+    coverage = count_coverage(collected)
+    lost = coverage[coverage["outcome"] == "no_tokens"]
+    assert set(lost["protocol"]) == {"effects", "evidence"}
+    assert set(lost["n_phrases"]) == {1}
+
+
+def test_controls_have_no_rank(made):
+    _, tables, *_ = made
+    _, evidence = collect(tables)
+    is_own = (evidence["model"] == "one") & (evidence["prompt"] == "matched")
+    control = evidence[is_own].assign(attribution="random", prompt="none")
+    rankings = rank_contenders(pd.concat([evidence, control]), BOOTSTRAP)
+    assert set(rankings["attribution"]) == {"how"}
+    compared = compare(pd.concat([evidence, control]), BOOTSTRAP)
+    assert ("how", "random") in set(
+        zip(compared["attribution"], compared["reference_attribution"], strict=True)
+    )

@@ -3,7 +3,7 @@
 import pytest
 
 from clip_grounding.errors import InputError
-from clip_grounding.workflow.settings_files import read_settings
+from clip_grounding.workflow.settings_files import read_given, read_settings
 
 
 def nested_aliases(levels, first, wrap):
@@ -58,3 +58,14 @@ def test_json_is_read_and_an_empty_file_has_no_settings(tmp_path):
     (tmp_path / "empty.yaml").write_text("# nothing yet\n")
     assert read_settings(tmp_path / "mine.json") == {"seed": 3}
     assert read_settings(tmp_path / "empty.yaml") == {}
+
+
+def test_numbers_inside_the_braces_of_the_command_line_are_numbers():
+    given = {"evidence": {"images": "0", "share": "1e-3"}, "seed": 3, "shown": ["null", "-2"]}
+    assert read_given(given) == {
+        "evidence": {"images": 0, "share": 1e-3},
+        "seed": 3,
+        "shown": [None, -2],
+    }
+    texts = {"dataset": "scenes", "revision": "0x12", "version": "1.2.3", "name": "yes"}
+    assert read_given(texts) == texts

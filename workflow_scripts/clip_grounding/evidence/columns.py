@@ -8,12 +8,6 @@ import pyarrow as pa
 
 from clip_grounding.tables import KEYS
 
-EFFECT_METRICS = ("necessity", "sufficiency")
-"""Measures of a region, without any attribution."""
-
-MAP_METRICS = ("faithfulness", "faithfulness_margin", "srg", "localisation")
-"""Measures of a map."""
-
 EFFECTS = pa.schema(
     [
         *KEYS,

@@ -3,8 +3,31 @@
 All of it follows from the validated settings, as the contenders do.
 """
 
+import math
+
 from clip_grounding.vocabulary import CONTROLS
 from clip_grounding.workflow.contenders import evaluated_models, list_explained
+from clip_grounding.workflow.shards import Shard
+
+IMAGES_PER_JOB = 50
+"""About so many drawn images are worth a job, which loads the model first."""
+
+
+def list_parts(config: dict, dataset: str, shards: list[Shard]) -> dict[str, list[Shard]]:
+    """Group consecutive shards into parts that have about `IMAGES_PER_JOB` drawn images each.
+
+    As shards do, full parts stay as they are when `max_images` is raised.
+
+    Returns
+    -------
+    dict of str to list of Shard
+        By the name of a part, which is that of its first shard.
+    """
+    drawn = evidence_share(config, dataset) * config["images_per_shard"]
+    size = math.ceil(IMAGES_PER_JOB / drawn) if drawn else len(shards)
+    return {
+        shards[start].name: shards[start : start + size] for start in range(0, len(shards), size)
+    }
 
 
 def evidence_share(config: dict, dataset: str) -> float:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from clip_grounding.evidence.collect import UNSEEN
 from clip_grounding.evidence.outcomes import OUTCOME_NAMES
-from clip_grounding.evidence.summary import UNSEEN
 from clip_grounding.figures.style import OUTCOME_LABELS, OUTCOMES
 from clip_grounding.tables import read_evaluations
 from clip_grounding.vocabulary import PHRASE
@@ -70,7 +70,7 @@ def gather_evidence(
 ) -> list[dict]:
     """Gather the evidence of every item.
 
-    Phrases that a model does not read (`evidence.summary.UNSEEN`) have no values, as they are left
+    Phrases that a model does not read (`evidence.collect.UNSEEN`) have no values, as they are left
     out of every mean.
 
     Parameters

@@ -10,7 +10,7 @@ from clip_grounding.statistics.bootstrap import (
     cluster_sums,
     mean_table,
 )
-from clip_grounding.statistics.paired import CONTENDER, METRICS, pair_scores
+from clip_grounding.statistics.paired import CONTENDER, pair_scores
 
 EDGES = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
 """Bins of region area, as shares of the image: the first takes in all that is smaller."""
@@ -49,13 +49,13 @@ def average_by_area(
         chance level of `ap`), bin, region_area (geometric mean over the bin's phrases), n_phrases,
         n_images, mean, ci_low, ci_high; these three are NaN over fewer than `FEWEST_IMAGES` images.
     """
-    columns = [METRICS.index(metric) for metric in _METRICS]
     is_own = (scores["model"] == model) & (scores["attribution"] == attribution)
     rows = scores[is_own | (scores["model"] == "baseline")]
     tables = []
     for direction, own in rows.groupby("direction"):
         paired = pair_scores(own)
         phrases = paired.phrases
+        columns = [paired.metrics.index(metric) for metric in _METRICS]
         bins = np.digitize(phrases["region_area"], EDGES[1:-1].astype(np.float32))
         is_in = bins[:, None] == np.arange(len(EDGES) - 1)
         values = paired.values[:, :, columns].reshape(len(bins), -1, 1)

@@ -4,7 +4,6 @@ A contender's differences from the references are taken phrase by phrase and tes
 """
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,15 @@ from clip_grounding.statistics.bootstrap import (
     mean_table,
     sign_flip_tests,
 )
-from clip_grounding.statistics.paired import METRICS, PairedScores, each_direction, pair_scores
+from clip_grounding.statistics.paired import PairedScores, Scores, each_direction, pair_scores
+from clip_grounding.vocabulary import CONTROLS, EFFECT_METRICS, MAP_METRICS
 
-COMPARED = {"poster_iou": "poster", "ap": "strict", "iou": "strict"}
+COMPARED = {
+    "poster_iou": "poster",
+    **dict.fromkeys(("ap", "iou"), "strict"),
+    **dict.fromkeys(EFFECT_METRICS, "effects"),
+    **dict.fromkeys(MAP_METRICS, "evidence"),
+}
 """The metrics that are compared, with their protocols."""
 
 COLUMNS = [
@@ -45,13 +50,13 @@ FEW_IMAGES = 60
 _BLOCK = 256  # pairs whose differences of every phrase are in memory at once
 
 
-def compare(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> pd.DataFrame:
+def compare(scores: Scores, bootstrap: Bootstrap) -> pd.DataFrame:
     """Differences of means on shared phrases, with intervals and corrected p-values.
 
     Parameters
     ----------
-    scores : DataFrame, str or Path
-        Rows of ``scores.parquet``, or the file.
+    scores : DataFrame, str or Path; or a list of them
+        Rows of ``scores.parquet``, or of a table of `evidence.collect`; or the file.
     bootstrap : Bootstrap
         Of the images. The test has as many sign flips as it has resamples, from the same seed.
 
@@ -69,7 +74,7 @@ def compare(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> pd.DataF
     negative as positive, and else only approaches it as images grow in number; measured shares
     are in docs/protocols.md. Below `FEW_IMAGES` images the log says so.
     """
-    tables = []
+    tables = [pd.DataFrame(columns=COLUMNS)]
     for direction, own in each_direction(scores):
         paired = pair_scores(own)
         if paired.n_images < FEW_IMAGES:
@@ -79,16 +84,16 @@ def compare(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> pd.DataF
                 flush=True,
             )
         pairs = pair_contenders(paired.contenders)
-        for metric, protocol in COMPARED.items():
+        for metric in filter(paired.metrics.__contains__, COMPARED):
             sums, counts = sum_differences(paired, metric, pairs)
             known = counts.any(axis=0)
             names = [
-                (protocol, direction, metric, *contender, *reference)
+                (COMPARED[metric], direction, metric, *contender, *reference)
                 for contender, reference in pairs
             ]
             table = pd.DataFrame(names, columns=COLUMNS[:9])[known]
             tables.append(_test(table, sums[:, known], counts[:, known], bootstrap))
-    comparisons = pd.concat(tables, ignore_index=True)
+    comparisons = pd.concat(tables[1:] or tables, ignore_index=True)
     return comparisons.sort_values(
         ["protocol", "direction", "metric"], kind="stable", ignore_index=True
     )
@@ -109,7 +114,7 @@ def sum_differences(
     -------
     sums, counts : ndarray of float64, shape (n_images, n_pairs)
     """
-    values = paired.values[:, :, METRICS.index(metric)].astype(np.float64)
+    values = paired.values[:, :, paired.metrics.index(metric)].astype(np.float64)
     places = {contender: place for place, contender in enumerate(paired.contenders)}
     first, second = (np.array([places[pair[side]] for pair in pairs], int) for side in (0, 1))
     images = paired.phrases["image"].to_numpy()
@@ -133,17 +138,19 @@ def pair_contenders(contenders: list[tuple[str, str, str]]) -> list[tuple]:
     """List the (contender, reference) pairs to compare.
 
     Every ``matched`` is compared with its own ``unimodal`` and ``mismatched`` (the difference from
-    the latter is the prompt specificity), with each baseline, and with the ``matched`` of the
-    other models and attributions, each two once.
+    the latter is the prompt specificity), with each baseline, with each control of its model,
+    and with the ``matched`` of the other models and attributions, each two once.
     """
     matched = [contender for contender in contenders if contender[2] == "matched"]
     baselines = [contender for contender in contenders if contender[0] == "baseline"]
+    controls = [contender for contender in contenders if contender[1] in CONTROLS]
     own = [
         (contender, reference)
         for contender in matched
         for reference in [
             *((*contender[:2], prompt) for prompt in ("unimodal", "mismatched")),
             *baselines,
+            *(control for control in controls if control[0] == contender[0]),
         ]
         if reference in contenders
     ]

@@ -1,28 +1,21 @@
 """What the means leave out: phrases without a score by reason, and maps that say nothing."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from clip_grounding.statistics.paired import (
-    METRICS,
-    PROTOCOLS,
-    each_direction,
-    pair_scores,
-)
+from clip_grounding.statistics.paired import PROTOCOLS, Scores, each_direction, pair_scores
 from clip_grounding.vocabulary import CONTENDER
 
 NO_REASON = "not_recorded"
 
 
-def count_coverage(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
+def count_coverage(scores: Scores) -> pd.DataFrame:
     """Count the phrases of every contender by what became of them.
 
     Parameters
     ----------
-    scores : DataFrame, str or Path
-        Rows of ``scores.parquet``, or the file.
+    scores : DataFrame, str or Path; or a list of them
+        Rows of ``scores.parquet``, or of a table of `evidence.collect`; or the file.
 
     Returns
     -------
@@ -38,15 +31,17 @@ def count_coverage(scores: pd.DataFrame | str | Path) -> pd.DataFrame:
         paired = pair_scores(own)
         n_compared = np.count_nonzero(~np.isnan(paired.values), axis=0)
         groups = dict(iter(own.groupby(CONTENDER)))
-        for protocol, metrics in PROTOCOLS.items():
-            column = METRICS.index(metrics[0])
+        for protocol, metrics in paired.protocols.items():
+            column = paired.metrics.index(metrics[0])
             for contender, compared in zip(paired.contenders, n_compared[:, column], strict=True):
                 group = groups[contender]
                 outcomes = {
                     "all": len(paired.phrases),
                     "scored": int(group[metrics[0]].notna().sum()),
                     "compared": int(compared),
-                    "degenerate": int((group[metrics[0]].notna() & group["degenerate"]).sum()),
+                    "degenerate": int(
+                        (group[metrics[0]].notna() & group.get("degenerate", False)).sum()
+                    ),
                     **_left_out(group, protocol, len(paired.phrases) - len(group)),
                 }
                 rows += [(protocol, direction, *contender, *item) for item in outcomes.items()]

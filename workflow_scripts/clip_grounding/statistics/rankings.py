@@ -14,7 +14,6 @@ any difference where there is none stays below α.
 """
 
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,10 +26,15 @@ from clip_grounding.statistics.bootstrap import (
     sign_flip_tests,
 )
 from clip_grounding.statistics.comparisons import sum_differences
-from clip_grounding.statistics.paired import METRICS, PairedScores, each_direction, pair_scores
-from clip_grounding.vocabulary import CONTENDER
+from clip_grounding.statistics.paired import PairedScores, Scores, each_direction, pair_scores
+from clip_grounding.vocabulary import CONTENDER, EFFECT_METRICS, MAP_METRICS
 
-RANKED = {"ap": "strict", "poster_iou": "poster"}
+RANKED = {
+    "ap": "strict",
+    "poster_iou": "poster",
+    **dict.fromkeys(EFFECT_METRICS, "effects"),
+    **dict.fromkeys(MAP_METRICS, "evidence"),
+}
 """The metrics that contenders are ranked by, with their protocols."""
 
 COLUMNS = [
@@ -45,13 +49,13 @@ COLUMNS = [
 ]
 
 
-def rank_contenders(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> pd.DataFrame:
+def rank_contenders(scores: Scores, bootstrap: Bootstrap) -> pd.DataFrame:
     """Rank the matched contenders of each direction, with groups of those that tie.
 
     Parameters
     ----------
-    scores : DataFrame, str or Path
-        Rows of ``scores.parquet``, or the file.
+    scores : DataFrame, str or Path; or a list of them
+        Rows of ``scores.parquet``, or of a table of `evidence.collect`; or the file.
     bootstrap : Bootstrap
         Of the images. The tests have as many sign flips as it has resamples, from the same seed,
         and a difference counts if its corrected p-value is below 1 − confidence.
@@ -65,9 +69,9 @@ def rank_contenders(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> 
     tables = [pd.DataFrame(columns=COLUMNS)]
     for direction, own in each_direction(scores):
         paired = pair_scores(own)
-        for metric, protocol in RANKED.items():
+        for metric in filter(paired.metrics.__contains__, RANKED):
             table = _rank(share_phrases(paired, metric), metric, bootstrap)
-            tables.append(table.assign(protocol=protocol, direction=direction, metric=metric))
+            tables.append(table.assign(protocol=RANKED[metric], direction=direction, metric=metric))
     rankings = pd.concat([table for table in tables if len(table)] or tables)[COLUMNS]
     return rankings.sort_values(
         ["protocol", "direction"], ascending=[False, True], kind="stable", ignore_index=True
@@ -76,13 +80,14 @@ def rank_contenders(scores: pd.DataFrame | str | Path, bootstrap: Bootstrap) -> 
 
 def share_phrases(paired: PairedScores, metric: str) -> PairedScores:
     """Keep the matched contenders that have a score, and the phrases that all of these have."""
-    column = METRICS.index(metric)
+    column = paired.metrics.index(metric)
     known = ~np.isnan(paired.values[:, :, column])
     is_ranked = known.any(axis=0) & [prompt == "matched" for _, _, prompt in paired.contenders]
     ranked = np.flatnonzero(is_ranked)
     values = paired.values[:, ranked]
     values[~known[:, ranked].all(axis=1)] = np.nan
-    return PairedScores(paired.phrases, [paired.contenders[i] for i in ranked], values)
+    ranked_contenders = [paired.contenders[i] for i in ranked]
+    return PairedScores(paired.phrases, ranked_contenders, paired.protocols, values)
 
 
 def find_tie_groups(p_values: np.ndarray, level: float) -> np.ndarray:
@@ -111,7 +116,7 @@ def find_tie_groups(p_values: np.ndarray, level: float) -> np.ndarray:
 
 def _rank(paired: PairedScores, metric: str, bootstrap: Bootstrap) -> pd.DataFrame:
     images = paired.phrases["image"].to_numpy()
-    values = paired.values[:, :, METRICS.index(metric)]
+    values = paired.values[:, :, paired.metrics.index(metric)]
     sums, counts = cluster_sums(values, images, paired.n_images)
     if not counts.any():
         return pd.DataFrame(columns=COLUMNS)

@@ -1,16 +1,15 @@
 """Mean score of every contender on every slice, with intervals from resampling the images."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from clip_grounding.statistics.bootstrap import MEANS, Bootstrap, cluster_sums, mean_table
 from clip_grounding.statistics.paired import (
-    METRICS,
     PROTOCOLS,
     PairedScores,
+    Scores,
     each_direction,
     pair_scores,
 )
@@ -33,10 +32,11 @@ _MOST_COLUMNS = 4096
 
 
 def summarize(
-    scores: pd.DataFrame | str | Path,
+    scores: Scores,
     phrases: pd.DataFrame,
     narratives: pd.DataFrame,
     bootstrap: Bootstrap,
+    protocols: dict[str, tuple[str, ...]] = PROTOCOLS,
 ) -> pd.DataFrame:
     """Mean and image-clustered bootstrap interval per contender, metric, slice and average.
 
@@ -46,28 +46,31 @@ def summarize(
 
     Parameters
     ----------
-    scores : DataFrame, str or Path
-        Rows of ``scores.parquet``, one per phrase, direction and contender; or the file.
+    scores : DataFrame, str or Path; or a list of them
+        Rows of ``scores.parquet``, or of one of the tables of `evidence.collect`: one per phrase,
+        direction and contender; or the file.
     phrases, narratives : DataFrame
         The columns of `tables.PHRASES` and `tables.NARRATIVES`.
     bootstrap : Bootstrap
         Of the images.
+    protocols : dict
+        The metrics of each protocol that are averaged.
 
     Returns
     -------
     DataFrame
         The columns `COLUMNS`. A cell without a phrase has no row.
     """
-    tables = []
-    for direction, own in each_direction(scores):
-        paired = pair_scores(own)
+    tables = [pd.DataFrame(columns=COLUMNS)]
+    for direction, own in each_direction(scores, protocols=protocols):
+        paired = pair_scores(own, protocols)
         levels = assign_levels(paired.phrases, phrases, narratives)
         for keys, n_phrases, sums, counts in _batch(_cells(paired, levels)):
             known = n_phrases > 0
-            names = _name_cells(keys, paired.contenders)[known].assign(direction=direction)
+            names = _name_cells(keys, paired)[known].assign(direction=direction)
             means = mean_table(names, sums[:, known], counts[:, known], bootstrap)
             tables.append(means.assign(n_phrases=n_phrases[known]))  # or narratives are counted
-    summary = pd.concat(tables, ignore_index=True)[COLUMNS]
+    summary = pd.concat(tables[1:] or tables, ignore_index=True)[COLUMNS]
     return summary.sort_values(["protocol", "direction"], kind="stable", ignore_index=True)
 
 
@@ -131,15 +134,13 @@ def _join(cells: list[tuple]) -> tuple:
     return keys, *(np.concatenate(parts, axis=-1) for parts in arrays)
 
 
-def _name_cells(
-    keys: Iterable[tuple[str, str, str]], contenders: list[tuple[str, str, str]]
-) -> pd.DataFrame:
-    protocol_of = {metric: name for name, metrics in PROTOCOLS.items() for metric in metrics}
+def _name_cells(keys: Iterable[tuple[str, str, str]], paired: PairedScores) -> pd.DataFrame:
+    protocol_of = {metric: name for name, own in paired.protocols.items() for metric in own}
     rows = [
         (*key, *contender, metric, protocol_of[metric])
         for key in keys
-        for contender in contenders
-        for metric in METRICS
+        for contender in paired.contenders
+        for metric in paired.metrics
     ]
     return pd.DataFrame(
         rows, columns=["slice", "level", "average", *CONTENDER, "metric", "protocol"]

@@ -5,13 +5,16 @@ the merged settings no longer show: which file named what, duplicate keys, and a
 """
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from clip_grounding.errors import InputError
 
 _MOST_VALUES = 100_000
+_PLAIN = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?|true|false|null")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where it is built
 
 
@@ -36,6 +39,19 @@ def read_settings(path: str | Path) -> dict:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: cannot be read as settings ({reason}): correct it") from error
     return settings if isinstance(settings, dict) else {}
+
+
+def read_given(settings: Any) -> Any:
+    """Return settings of the command line with nested numbers and switches as such.
+
+    Snakemake leaves what stands inside braces as text: ``--config "evidence={images: 0}"``.
+    """
+    if isinstance(settings, dict):
+        return {key: read_given(value) for key, value in settings.items()}
+    if isinstance(settings, list):
+        return [read_given(value) for value in settings]
+    is_plain = isinstance(settings, str) and _PLAIN.fullmatch(settings)
+    return json.loads(settings) if is_plain else settings
 
 
 def _once(pairs: list[tuple], path: Path) -> dict:
