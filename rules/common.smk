@@ -35,6 +35,7 @@ from clip_grounding.workflow.fingerprint import fingerprint, record_code
 from clip_grounding.workflow.places import Layer
 from clip_grounding.workflow.settings_files import read_settings
 from clip_grounding.workflow.shards import list_shards
+from clip_grounding.workflow.surroundings import check_surroundings
 from snakemake.exceptions import WorkflowError
 
 
@@ -51,6 +52,8 @@ def settings_layers():
 
 
 try:
+    if workflow.is_main_process:
+        check_surroundings(Path(REPOSITORY))
     CONFIG = validate_config(
         config, os.path.join(REPOSITORY, "rules/schemas/config.schema.yaml"), settings_layers()
     )

@@ -40,6 +40,7 @@ from clip_grounding.tables import read_csv, read_table  # noqa: E402
 TABLES = ["summary", "comparisons", "areas", "curves", "rankings", "waterfall"]
 TARGETS = ["results/tiny/scores.parquet", *(f"results/tiny/{name}.csv" for name in TABLES)]
 DOWN = ("data", "results")
+COSTS = ["seconds_per_map", "processor", "device", "threads", "peak_mb", "peak_gpu_mb"]
 MOST_REMEDIES = 8
 """Messages that are followed before a run counts as one that cannot be finished."""
 TRACE = "Traceback (most recent call last)"
@@ -312,7 +313,9 @@ def list_children(launcher: subprocess.Popen) -> list[psutil.Process]:
 
 
 def read(path: Path) -> pd.DataFrame:
-    return read_table(path) if path.suffix == ".parquet" else read_csv(path)
+    """Read a table without the columns of what it cost to make."""
+    table = read_table(path) if path.suffix == ".parquet" else read_csv(path)
+    return table.drop(columns=COSTS, errors="ignore")
 
 
 def read_tables(folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -99,11 +99,11 @@ def test_a_log_that_cannot_be_made_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [
-        (errno.ENOSPC, "the disk is full: make room in"),
-        (errno.EDQUOT, "the quota is used up: make room in"),
+        (errno.ENOSPC, "No space left on device): make room in"),
+        (errno.EDQUOT, "Disk quota exceeded): make room in"),
         (errno.EFBIG, "raise the limit on the size of files"),
-        (errno.EROFS, "only be read: check that"),
-        (errno.EACCES, "no permission: check that"),
+        (errno.EROFS, "Read-only file system): check that"),
+        (errno.EACCES, "Permission denied): check that"),
     ],
 )
 def test_each_reason_names_the_folder_and_the_remedy(tmp_path, number, remedy):

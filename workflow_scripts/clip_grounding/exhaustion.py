@@ -12,12 +12,8 @@ from clip_grounding.errors import InputError
 AFFECTS_OUTPUT = False
 """No output depends on this module: an edit of it reruns nothing."""
 
-_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up"}
-_FORBIDDEN = {
-    errno.EROFS: "it is on a file system that can only be read",
-    errno.EACCES: "no permission",
-    errno.EPERM: "no permission",
-}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 _TOO_LITTLE_ROOM = 10 * 2**20
 
 _MEMORY = (
@@ -117,11 +113,7 @@ def _remedy(path: Path, error: OSError) -> str:
         free = _free(path)
         # A file system can have room, and none for another file's name.
         inodes = "" if free < _TOO_LITTLE_ROOM else ", though perhaps none for another file"
-        return (
-            f"{_FULL[error.errno]}: make room in {folder}, where {free:,} bytes are"
-            f" free{inodes}, {_GO_ON}"
-        )
+        return f"make room in {folder}, where {free:,} bytes are free{inodes}, {_GO_ON}"
     if error.errno == errno.EFBIG:
         return f"raise the limit on the size of files (ulimit -f), {_GO_ON}"
-    reason = _FORBIDDEN.get(error.errno or 0)
-    return f"{f'{reason}: ' if reason else ''}check that {folder} can be written to, {_GO_ON}"
+    return f"check that {folder} can be written to, {_GO_ON}"
