@@ -16,7 +16,8 @@ import resource, sys
 from pathlib import Path
 from clip_grounding.errors import InputError
 from clip_grounding.workflow.surroundings import check_surroundings
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+for kind, limit in zip((resource.RLIMIT_FSIZE, resource.RLIMIT_AS), sys.argv[1:], strict=True):
+    resource.setrlimit(kind, (int(limit), resource.RLIM_INFINITY))
 try:
     check_surroundings(Path("/somewhere"))
 except InputError as error:
@@ -24,10 +25,10 @@ except InputError as error:
 """
 
 
-def check(folder, largest=10**9, **environment) -> str:
-    """Check in a process of its own, which may write files of so many bytes."""
+def check(folder, largest=10**9, addresses=-1, **environment) -> str:
+    """Check in a process of its own, with the largest file and address space in bytes."""
     return subprocess.run(
-        [sys.executable, "-c", CHECK, str(largest)],
+        [sys.executable, "-c", CHECK, str(largest), str(addresses)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(LIBRARY), **environment},
         stdout=subprocess.PIPE,
@@ -50,6 +51,11 @@ def test_a_folder_for_temporary_files_without_room_is_named(tmp_path):
 def test_a_missing_folder_for_temporary_files_is_named(tmp_path):
     said = check(tmp_path, TMPDIR=str(tmp_path / "gone"))
     assert f"{tmp_path / 'gone'}: TMPDIR names this folder, which does not exist" in said
+
+
+def test_too_few_addresses_are_refused_because_libraries_would_hang(tmp_path):
+    assert "only 1.0 GB of addresses here (ulimit -v)" in check(tmp_path, addresses=2**30)
+    assert check(tmp_path, addresses=2**33) == ""
 
 
 def test_a_locale_that_spells_paths_otherwise_is_refused(tmp_path):

@@ -4,6 +4,7 @@ What is missed here ends later in a traceback of Snakemake's or of a library's.
 """
 
 import os
+import resource
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ AFFECTS_OUTPUT = False
 
 _WRITTEN = (".", ".snakemake", "data", "logs", "results", "benchmarks")
 _PROBE = bytes(64 * 1024)
+
+_LEAST_ADDRESSES = 4 * 2**30
+"""Bytes of address space; with less, OpenBLAS asks for memory for ever while it is imported."""
 
 
 def check_surroundings(repository: Path) -> None:
@@ -48,6 +52,12 @@ def _find_problems(repository: Path) -> Iterator[str]:
         yield (
             f"{repository}: Snakemake takes braces in this path for wildcards: rename the folder"
             " (the working folder may have them: --directory)"
+        )
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
+        yield (
+            f"a process may have only {limit / 2**30:.1f} GB of addresses here (ulimit -v), with"
+            f" which libraries hang: allow at least {_LEAST_ADDRESSES // 2**30} GB, or no limit"
         )
     given = os.environ.get("TMPDIR")
     if given and not Path(given).is_dir():
