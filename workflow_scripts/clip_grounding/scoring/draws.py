@@ -87,8 +87,9 @@ def choose_partners(phrases: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.nd
             same = said.get(texts[i], _NONE)
             n_others = len(lenders) - len(same)
             if n_others:
-                draw = phrase_generator(seed, *keys[i], Draw.PARTNER).integers(n_others)
-                chosen[i] = lenders[_skip(same, draw)]
+                narrative, phrase = keys[i]
+                generator = phrase_generator(seed, narrative, phrase, Draw.PARTNER)
+                chosen[i] = lenders[_skip(same, int(generator.integers(n_others)))]
             else:
                 reasons[i] = NO_OTHER_TEXT if len(disjoint) else NO_DISJOINT_PHRASE
     return chosen, reasons
@@ -133,7 +134,7 @@ def _skip(left_out: np.ndarray, number: int) -> int:
     number : int
     """
     # The k-th of those left out comes before it if no more than `number` others come before that.
-    return int(number + np.searchsorted(left_out - np.arange(len(left_out)), number, "right"))
+    return number + int(np.searchsorted(left_out - np.arange(len(left_out)), number, "right"))
 
 
 def normalize_text(text: str) -> str:
