@@ -9,6 +9,13 @@ READY := $(VENV)/.installed
 # Whatever a rule or a test starts finds the environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# Snakemake keeps caches in the home folder, or here if that cannot be written to.
+CACHES := $(shell folder="$${XDG_CACHE_HOME:-$$HOME/.cache}/snakemake"; \
+	mkdir -p "$$folder" 2>/dev/null && test -w "$$folder" && echo usable)
+ifneq ($(CACHES),usable)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/caches
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test why lint benchmark clean
 

@@ -66,4 +66,5 @@ rule evidence:
         evidence_of(CONFIG["dataset"]),
 
 
+include: "rules/locks.smk"
 include: "rules/memory.smk"

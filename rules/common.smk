@@ -35,6 +35,7 @@ from clip_grounding.workflow.fingerprint import fingerprint, record_code
 from clip_grounding.workflow.places import Layer
 from clip_grounding.workflow.settings_files import read_given, read_settings
 from clip_grounding.workflow.shards import list_shards
+from clip_grounding.workflow.surroundings import check_surroundings
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
@@ -58,6 +59,8 @@ def settings_layers():
 
 update_config(config, given_settings())
 try:
+    if workflow.is_main_process:
+        check_surroundings(Path(REPOSITORY))
     CONFIG = validate_config(
         config, os.path.join(REPOSITORY, "rules/schemas/config.schema.yaml"), settings_layers()
     )

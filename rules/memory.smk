@@ -84,6 +84,7 @@ def guard(wildcards):
 
     At that time it is known what this run makes again, and nothing has been planned yet.
     """
+    name_holder()
     try:
         remember()
     except InputError as error:

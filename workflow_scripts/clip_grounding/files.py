@@ -1,6 +1,5 @@
 """Write files that appear only when complete, and compute digests."""
 
-import errno
 import glob
 import hashlib
 import json
@@ -8,13 +7,10 @@ import os
 import platform
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from clip_grounding.errors import InputError
 
 _STALE = 24 * 3600
 """Seconds without a write after which a temporary file counts as abandoned."""
@@ -85,19 +81,6 @@ def drop_dangling_links(folder: Path) -> None:
     for path in [*folder.glob("*.*"), *folder.glob("images/*.zip")]:
         if path.is_symlink() and not path.exists():
             path.unlink(missing_ok=True)
-
-
-def describe_unwritable(path: Path, error: OSError) -> InputError:
-    """Return the error for a file that cannot be written, with the free space."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    remedy = f"check that {folder} can be written to"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(folder).free
-        remedy = f"make room in {folder}, where {free:,} bytes are free"
-    return InputError(
-        f"{path}: cannot be written ({error.strerror}): {remedy}, and run again to go on where it"
-        " ended"
-    )
 
 
 def digest_file(path: Path) -> str:

@@ -1,5 +1,7 @@
 """Scores of a shard against slow implementations, and what they must not depend on."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from slow_scores import slow_text_to_image
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.tokenizer import TextTokenizer
+from clip_grounding.scoring import images
 from clip_grounding.scoring.baselines import BASELINES
 from clip_grounding.scoring.captions import score_baseline_image_to_text, score_image_to_text
 from clip_grounding.scoring.images import (
@@ -292,3 +295,51 @@ def test_what_has_no_partner_keeps_the_reason_beside_wordless_phrases(small, tex
     )
     assert (own.loc[own["prompt"] == "mismatched", "strict_excluded"].notna()).all()
     assert np.isfinite(sum_curves(own)["iou_sum"]).all()
+
+
+def many_phrases(n_phrases: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """One image of 30 x 20 in six segments, each phrase with two of them and a map."""
+    generator = np.random.default_rng(1)
+    labels = np.repeat(np.arange(6), 100).reshape(30, 20)
+    pairs = [(first, second) for first in range(6) for second in range(first)]
+    keys = {"narrative": 0, "image_id": 7}
+    masks = [
+        {"mask": number, "counts": coco_mask.encode(np.asfortranarray(region))["counts"]}
+        for number, pair in enumerate(pairs)
+        for region in [np.isin(labels, pair).astype(np.uint8)]
+    ]
+    masks = pd.DataFrame(masks).assign(image_id=7, height=30, width=20, area=200)
+    phrases = [
+        {"phrase": phrase, "utterance": f"pair {phrase}", "mask": phrase % 15}
+        | {"segment_ids": pairs[phrase % 15]}
+        for phrase in range(n_phrases)
+    ]
+    grids = generator.normal(size=(n_phrases, 9)).astype(np.float32)
+    rows = [
+        {"phrase": phrase, "prompt": prompt, "relevance": grid}
+        for phrase in range(n_phrases)
+        for prompt, grid in (("matched", grids[phrase]), ("unimodal", grids[0]))
+    ]
+    relevance = pd.DataFrame(rows).assign(grid_height=3, grid_width=3, **keys)
+    return relevance, pd.DataFrame(phrases).assign(**keys), masks
+
+
+@pytest.mark.parametrize(("name", "value"), [("_ROWS", 7), ("_KEPT_PIXELS", 1000)])
+def test_an_image_in_parts_scores_the_same_as_at_once(monkeypatch, name, value):
+    shard = many_phrases(40)
+    at_once = score_text_to_image(*shard, seed=5)
+    noise = score_baseline_text_to_image("random", *shard[1:], (3, 3), seed=5)
+    monkeypatch.setattr(images, name, value)
+    pd.testing.assert_frame_equal(score_text_to_image(*shard, seed=5), at_once, check_exact=True)
+    pd.testing.assert_frame_equal(
+        score_baseline_text_to_image("random", *shard[1:], (3, 3), seed=5), noise, check_exact=True
+    )
+
+
+def test_memory_does_not_grow_with_the_phrases_of_an_image():
+    shard = many_phrases(1500)
+    tracemalloc.start()
+    score_text_to_image(*shard, seed=5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500e6  # the maps alone take 300 MB at once on the poster's grid

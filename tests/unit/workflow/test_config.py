@@ -222,6 +222,17 @@ def test_a_number_that_python_does_not_write_is_refused_too():
     assert problem.startswith("seed: more than 300 digits given")
 
 
+def test_values_that_contain_themselves_and_halves_of_characters_are_refused():
+    endless = {}
+    endless["again"] = endless
+    (problem,) = problems_of(changed("figures", endless))
+    assert problem == "figures.again.again: nested more than 20 deep; no setting is so deep"
+    (problem,) = problems_of(changed("datasets.png_val2017.images.url", "/data/\ud800.zip"))
+    assert problem.startswith("datasets.png_val2017.images.url: '/data/\\ud800.zip' has half a")
+    (problem,) = problems_of({**SETTINGS, "\udfff": 1})
+    assert problem == "'\\udfff': half a character (a surrogate); correct it"
+
+
 def test_more_shards_than_a_run_can_plan_are_refused():
     config = changed("images_per_shard", 1) | {"dataset": "scenes"}
     config["datasets"]["scenes"]["image_count"] = 100_001

@@ -19,7 +19,7 @@ TABLE = pd.DataFrame([{**ROW, "area": 6}])
 def start(tmp_path, monkeypatch):
     """Start a job in an empty folder with those inputs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(jobs, "start_log", lambda path: None)
+    monkeypatch.setattr(jobs, "start_log", lambda path, outputs: None)
 
     def start(*inputs, output="results/d/out.parquet"):
         params = {"spec": '{"dataset":"d"}', "code": "c0de"}

@@ -14,7 +14,8 @@ from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.urls import describe_url, is_remote, printable
 from clip_grounding.downloads.zips import Archive, ArchiveError, read_json
 from clip_grounding.errors import InputError
-from clip_grounding.files import describe_unwritable, digest_file, replacing
+from clip_grounding.exhaustion import describe_unwritable
+from clip_grounding.files import digest_file, replacing
 
 
 def download(

@@ -108,7 +108,8 @@ class Caption:
     poster_excluded : str or None
         Why the poster's protocol skips the narrative whatever the model.
     poster_truths, strict_truths, ignored : dict of int to ndarray of bool
-        By phrase: its tokens under each protocol, and those that the strict one ignores.
+        By phrase: its tokens under each protocol, and those that the strict one ignores; under
+        the poster's none where `poster_excluded`.
     region_areas : dict of int to float
         By phrase: its region's share of the image.
     """
@@ -173,11 +174,13 @@ def read_captions(
     for narrative, own in phrases.groupby("narrative"):
         text = texts[narrative]
         tokens, words = tokenizer(text), tokenizer.words(text)
+        too_wordy = poster.is_too_wordy(text)
         poster_truths, strict_truths, own_areas = {}, {}, {}
         for row in own.itertuples():
-            poster_truths[row.phrase] = poster.text_truth(
-                words, tokenizer.phrase_words(row.utterance)
-            )
+            if not too_wordy:  # else nobody asks, and thousands of words are long to compare
+                poster_truths[row.phrase] = poster.text_truth(
+                    words, tokenizer.phrase_words(row.utterance)
+                )
             strict_truths[row.phrase] = strict.overlapping_tokens(
                 tokens.starts, tokens.ends, row.char_start, row.char_end
             )
@@ -187,7 +190,7 @@ def read_captions(
             tokens.starts,
             tokens.ends,
             tokens.complete,
-            "too_many_words" if poster.is_too_wordy(text) else None,
+            "too_many_words" if too_wordy else None,
             poster_truths,
             strict_truths,
             _shared_tokens(own, strict_truths),
@@ -198,12 +201,15 @@ def read_captions(
 
 def _shared_tokens(phrases: pd.DataFrame, truths: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     """Tokens of a narrative's other phrases that name a segment of each phrase, not its own."""
-    segments = {row.phrase: set(row.segment_ids) for row in phrases.itertuples()}
+    naming: dict[int, np.ndarray] = {}
+    for row in phrases.itertuples():
+        for segment in row.segment_ids:
+            naming[segment] = naming.get(segment, False) | truths[row.phrase]
     shared = {}
-    for phrase, truth in truths.items():
+    for row in phrases.itertuples():
+        truth = truths[row.phrase]
         sharing = np.zeros_like(truth)
-        for other, tokens in truths.items():
-            if not segments[phrase].isdisjoint(segments[other]):
-                sharing |= tokens
-        shared[phrase] = sharing & ~truth
+        for segment in row.segment_ids:
+            sharing |= naming[segment]
+        shared[row.phrase] = sharing & ~truth
     return shared

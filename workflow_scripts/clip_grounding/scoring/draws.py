@@ -6,10 +6,13 @@ never depends on which other shards ran.
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
 import numpy as np
 import pandas as pd
+
+_NONE = np.empty(0, dtype=np.int64)
 
 NO_DISJOINT_PHRASE = "no_disjoint_phrase"
 """Why ``mismatched`` leaves a phrase out: no other one names a region disjoint from its own."""
@@ -68,20 +71,70 @@ def choose_partners(phrases: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.nd
     reasons : ndarray of object, shape (n_phrases,)
         Why there is none, `NO_DISJOINT_PHRASE` or `NO_OTHER_TEXT`; None where there is one.
     """
-    # Segments of a panoptic image never overlap: regions are disjoint if they share none.
-    segments = [frozenset(ids) for ids in phrases["segment_ids"]]
-    texts = [normalize_text(text) for text in phrases["utterance"]]
-    chosen = np.full(len(phrases), -1)
-    reasons = np.full(len(phrases), None, dtype=object)
-    for i, row in enumerate(phrases.itertuples()):
-        disjoint = [j for j, other in enumerate(segments) if segments[i].isdisjoint(other)]
-        others = [j for j in disjoint if texts[j] and texts[j] != texts[i]]  # blank: no prompt
-        if others:
-            generator = phrase_generator(seed, row.narrative, row.phrase, Draw.PARTNER)
-            chosen[i] = others[generator.integers(len(others))]
-        else:
-            reasons[i] = NO_OTHER_TEXT if disjoint else NO_DISJOINT_PHRASE
+    n_phrases = len(phrases)
+    numbers: dict[str, int] = {"": 0}
+    texts = np.array(
+        [numbers.setdefault(normalize_text(text), len(numbers)) for text in phrases["utterance"]],
+        dtype=np.int64,
+    )
+    chosen = np.full(n_phrases, -1)
+    reasons = np.full(n_phrases, None, dtype=object)
+    keys = phrases[["narrative", "phrase"]].to_numpy()
+    for own, disjoint in _disjoint_phrases(phrases["segment_ids"]):
+        lenders = disjoint[texts[disjoint] > 0]  # a blank phrase has no prompt
+        said = _positions_by_value(texts[lenders])
+        for i in own:
+            same = said.get(texts[i], _NONE)
+            n_others = len(lenders) - len(same)
+            if n_others:
+                narrative, phrase = keys[i]
+                generator = phrase_generator(seed, narrative, phrase, Draw.PARTNER)
+                chosen[i] = lenders[_skip(same, int(generator.integers(n_others)))]
+            else:
+                reasons[i] = NO_OTHER_TEXT if len(disjoint) else NO_DISJOINT_PHRASE
     return chosen, reasons
+
+
+def _disjoint_phrases(segment_ids: Iterable) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yield phrases of one region, and those whose region is disjoint from it, by row number.
+
+    Segments of a panoptic image never overlap: regions are disjoint if they share none.
+    """
+    rows_of: dict[frozenset, list[int]] = {}
+    for i, ids in enumerate(segment_ids):
+        rows_of.setdefault(frozenset(ids), []).append(i)
+    with_segment: dict[int, list[int]] = {}
+    for segments, own in rows_of.items():
+        for segment in segments:
+            with_segment.setdefault(segment, []).extend(own)
+    n_phrases = sum(map(len, rows_of.values()))
+    for segments, own in rows_of.items():
+        is_disjoint = np.ones(n_phrases, dtype=bool)
+        for segment in segments:
+            is_disjoint[with_segment[segment]] = False
+        yield own, np.flatnonzero(is_disjoint)
+
+
+def _positions_by_value(values: np.ndarray) -> dict[int, np.ndarray]:
+    """Return the positions of each distinct value, in ascending order."""
+    if len(values) == 0:
+        return {}
+    order = np.argsort(values, kind="stable")
+    distinct, starts = np.unique(values[order], return_index=True)
+    return dict(zip(distinct.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+def _skip(left_out: np.ndarray, number: int) -> int:
+    """Return the position of a number-th element (from 0), some positions being left out.
+
+    Parameters
+    ----------
+    left_out : ndarray of int64, shape (n,)
+        Positions in ascending order.
+    number : int
+    """
+    # The k-th of those left out comes before it if no more than `number` others come before that.
+    return number + int(np.searchsorted(left_out - np.arange(len(left_out)), number, "right"))
 
 
 def normalize_text(text: str) -> str:

@@ -5,8 +5,9 @@ are compared with: the phrase's own for ``matched`` and ``unimodal``, a disjoint
 ``mismatched``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,12 @@ COLLECTED_SCORES = pa.schema(
     [*KEYS, *((name, pa.string()) for name in ("direction", "model", "attribution")), *_COLUMNS]
 )
 """The scores of all contenders in one table, ``scores.parquet``."""
+
+_ROWS = 256
+"""Rows of an image that are scored at once: their maps take 0.2 MB each on the poster's grid."""
+
+_KEPT_PIXELS = 2**25
+"""Positions of regions' pixels, 8 bytes each, that are kept of an image."""
 
 NO_PARTNER = {"partner_narrative": -1, "partner_phrase": -1}
 """The partner of a map that is the phrase's own."""
@@ -88,7 +95,7 @@ def score_text_to_image(
     scores = _ImageScores(rows, masks, view)
     maps = rows["relevance"].to_numpy()
     shapes = rows[["grid_height", "grid_width"]].to_numpy()
-    for regions, positions in scores.images():
+    for regions, positions in scores.images(maps):
         # Phrases of one text, and all unimodal prompts of an image, share a map.
         _, first, index = np.unique(
             [values.tobytes() for values in maps[positions]],
@@ -173,11 +180,19 @@ class _ImageScores:
         }
         self._columns["curve"] = np.empty((len(rows), len(strict.LEVELS)))
 
-    def images(self) -> Iterator[tuple["_Regions", np.ndarray]]:
-        """Each image's regions, and the positions of its rows."""
+    def images(self, maps: np.ndarray | None = None) -> Iterator[tuple["_Regions", np.ndarray]]:
+        """Yield an image's regions and the positions of its rows, at most `_ROWS` at a time.
+
+        With `maps`, those of the rows, rows of equal maps follow each other.
+        """
         masks_of = dict(iter(self._masks.groupby("image_id")))
         for image_id, positions in self._rows.groupby("image_id").indices.items():
-            yield _read_regions(masks_of[image_id]), positions
+            regions = _read_regions(masks_of[image_id])
+            if maps is not None and len(positions) > _ROWS:
+                order = np.argsort([values.tobytes() for values in maps[positions]], kind="stable")
+                positions = positions[order]
+            for start in range(0, len(positions), _ROWS):
+                yield regions, positions[start : start + _ROWS]
 
     def add(self, regions, positions, foregrounds, grids, index, degenerate) -> None:
         """Score the rows at `positions`: row i has foreground and grid `index[i]`."""
@@ -205,7 +220,7 @@ class _Regions:
 
     height: int
     width: int
-    pixels: dict[int, np.ndarray]  # mask -> flat positions at native size
+    pixels: "_Pixels"  # mask -> flat positions at native size
     void: np.ndarray  # flat positions
     truths: dict[int, np.ndarray]  # mask -> the poster's 224 x 224 truth, packed to words
 
@@ -230,23 +245,57 @@ class _Regions:
             distinct, inverse = np.unique(masks[rows], return_inverse=True)
             values = upsample_to_image(grid, self.height, self.width, view)
             ranked = strict.rank_map(values, self.void)
-            own = strict.score_regions(ranked, [self.pixels[mask] for mask in distinct])
+            own = strict.score_regions(ranked, map(self.pixels.of, distinct))
             for metric, values in own.items():
                 scores[metric][rows] = values[inverse]
         size = self.height * self.width
-        return {**scores, "region_area": np.array([len(self.pixels[m]) / size for m in masks])}
+        areas = np.array([self.pixels.counts[mask] / size for mask in masks])
+        return {**scores, "region_area": areas}
+
+
+class _Pixels:
+    """Positions of the pixels of an image's regions, of which no more are kept than have room.
+
+    An image with thousands of regions would take gigabytes; those that are not kept are decoded
+    again when they are asked for.
+
+    Attributes
+    ----------
+    counts : dict of int to int
+        Pixels by mask.
+    """
+
+    def __init__(self):
+        self.counts: dict[int, int] = {}
+        self._kept: dict[int, np.ndarray] = {}
+        self._decode: dict[int, Callable[[], np.ndarray]] = {}
+        self._room = _KEPT_PIXELS
+
+    def add(self, mask: int, positions: np.ndarray, decode: Callable[[], np.ndarray]) -> None:
+        """Add a region by its positions and a function that decodes it."""
+        self.counts[mask], self._decode[mask] = len(positions), decode
+        if len(positions) <= self._room:
+            self._room -= len(positions)
+            self._kept[mask] = positions
+
+    def of(self, mask: int) -> np.ndarray:
+        """Return the flat positions of a region's pixels."""
+        kept = self._kept.get(mask)
+        return np.flatnonzero(self._decode[mask]()) if kept is None else kept
 
 
 def _read_regions(masks: pd.DataFrame) -> _Regions:
     """Decode one image's rows of the masks table."""
-    pixels, truths, void = {}, {}, np.empty(0, dtype=np.int64)
+    pixels, truths, void = _Pixels(), {}, np.empty(0, dtype=np.int64)
     for row in masks.itertuples():
         size = row.height, row.width
-        region = decode_region(*size, row.counts, f"image {row.image_id}, mask {row.mask}")
+        where = f"image {row.image_id}, mask {row.mask}"
+        decode = partial(decode_region, *size, row.counts, where)
+        region = decode()
         if row.mask == VOID_MASK:
             void = np.flatnonzero(region)
             continue
-        pixels[row.mask] = np.flatnonzero(region)
+        pixels.add(row.mask, np.flatnonzero(region), decode)
         truths[row.mask] = _pack(poster.region_truth(region).reshape(1, -1))[0]
     return _Regions(*size, pixels, void, truths)
 

@@ -5,6 +5,7 @@ ignored; image-to-text with true character spans, ignoring words of other phrase
 a segment. docs/protocols.md explains both protocols to a reader.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,13 +72,13 @@ def rank_map(values: np.ndarray, void: np.ndarray | None = None) -> RankedMap:
     return RankedMap(values, ranked, otsu_of_sorted(ranked), _positive_sum(ranked))
 
 
-def score_regions(ranked_map: RankedMap, regions: list[np.ndarray]) -> dict[str, np.ndarray]:
+def score_regions(ranked_map: RankedMap, regions: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     """Score a map against regions of its image.
 
     Parameters
     ----------
     ranked_map : RankedMap
-    regions : list of ndarray of int64, shape (n_inside,)
+    regions : iterable of ndarray of int64, shape (n_inside,)
         Flat positions of each region's pixels, at least one and none of them void.
 
     Returns

@@ -31,6 +31,7 @@ from clip_grounding.workflow.refusals import find_refused
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 _LARGEST = 10**300
+_DEEPEST = 20
 
 _OF_CONTENDERS = {
     "baseline": "in the tables it is the model of every baseline",
@@ -126,17 +127,29 @@ def _complete_schema(schema: Path, config: dict) -> dict:
 
 
 def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:
-    """Report what no schema can check: keys that are not text, and numbers that are too large."""
-    if isinstance(value, dict):
+    """Report what no schema can check: odd keys and text, too large numbers, endless nesting."""
+    if len(path) > _DEEPEST:
+        yield f"{_dotted(list(path[:3]))}: nested more than {_DEEPEST} deep; no setting is so deep"
+    elif isinstance(value, dict):
         for key, item in value.items():
+            name = str(key) if _is_text(str(key)) else ascii(key)
             if not isinstance(key, str):
-                yield f"{_dotted([*path, str(key)])}: not read as text; put the key in quotes"
-            yield from _find_unreadable(item, (*path, str(key)))
-    elif isinstance(value, list):
+                yield f"{_dotted([*path, name])}: not read as text; put the key in quotes"
+            elif name != key:
+                yield f"{_dotted([*path, name])}: half a character (a surrogate); correct it"
+            yield from _find_unreadable(item, (*path, name))
+    elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _find_unreadable(item, (*path, index))
     elif isinstance(value, int) and abs(value) > _LARGEST:
         yield f"{_dotted(list(path))}: more than 300 digits given; no setting is so large"
+    elif isinstance(value, str) and not _is_text(value):
+        yield f"{_dotted(list(path))}: {value!a} has half a character (a surrogate); correct it"
+
+
+def _is_text(value: str) -> bool:
+    """Return whether text can be written: JSON can spell halves of characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _copy_plain(value):

@@ -76,7 +76,7 @@ def start_job(snakemake) -> Job:
         A table among the inputs is damaged, was changed since it was written, or is another
         one's copy.
     """
-    start_log(snakemake.log[0])
+    start_log(snakemake.log[0], snakemake.output)
     params = snakemake.params
     check_inputs(snakemake.input)
     inputs = {path: identify(path) for path in snakemake.input}
