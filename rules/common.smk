@@ -103,6 +103,10 @@ def code_of(script, *roots):
     return record_code(path, roots) if workflow.is_main_process else fingerprint(path, roots)
 
 
+# How the evaluated baselines are shown, which figures read from a folder and not by name.
+LOOKS = [f"clip_grounding.scoring.baselines.{kind}.CONTRACT" for kind in EVALUATE["baselines"]]
+
+
 @cache
 def shards_of(dataset):
     return list_shards(

@@ -21,7 +21,7 @@ from jsonschema.validators import extend
 
 from clip_grounding.downloads.urls import hide_secrets, why_secret
 from clip_grounding.errors import InputError
-from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.scoring.baselines import list_baselines, read_baselines
 from clip_grounding.vocabulary import CONTROLS
 from clip_grounding.workflow.contenders import evaluated_models
 from clip_grounding.workflow.contracts import attribution_schema, list_kinds
@@ -36,7 +36,7 @@ _OF_CONTENDERS = {
     "baseline": "in the tables it is the model of every baseline",
     **dict.fromkeys(("matched", "mismatched", "unimodal"), "it is the name of a prompt"),
     **dict.fromkeys(CONTROLS, "it is the name of a map that knows nothing"),
-    **dict.fromkeys(BASELINES, "it is the name of a baseline"),
+    **dict.fromkeys(list_baselines(), "it is the name of a baseline"),
 }
 _TAKEN = {
     "datasets": {
@@ -102,11 +102,11 @@ def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) ->
 
 
 def _complete_schema(schema: Path, config: dict) -> dict:
-    """Read the schema, and insert the parameters of the methods that are used."""
+    """Read the schema, and insert the baselines and the parameters of the methods that are used."""
     complete = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     known = list_kinds()
     baselines = complete["properties"]["evaluate"]["properties"]["baselines"]
-    baselines["items"] = {"enum": list(BASELINES)}
+    baselines["items"] = {"enum": list(read_baselines())}
     entries = complete["properties"]["attributions"]["additionalProperties"]
     entries["properties"]["kind"]["enum"] = known
     used = [
