@@ -101,6 +101,7 @@ def test_what_scripts_cannot_reach_is_at_most_two_percent_of_their_fingerprints(
 IN_WORDS = {
     "clip_grounding.models.checkpoints._CONVERSION",
     "clip_grounding.models.config._HINTS",
+    "clip_grounding.models.families.list_model_types",
     "clip_grounding.downloads.answers.WEB_PAGE",
     "clip_grounding.downloads.answers._status",
     "clip_grounding.downloads.answers.describe_cause",

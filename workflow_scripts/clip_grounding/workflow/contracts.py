@@ -25,11 +25,10 @@ from pathlib import Path
 
 from clip_grounding.kinds.contracts import list_kinds as list_modules
 from clip_grounding.kinds.contracts import read_kind
+from clip_grounding.models.families import FAMILIES
 from clip_grounding.vocabulary import DIRECTIONS
 
 METHODS = Path(__file__).parents[1] / "attribution"
-
-FAMILIES = ("clip", "siglip")
 
 _KEYS = {
     "summary": str,
@@ -125,8 +124,8 @@ def why_refused(attribution: dict, direction: str, family: str | None) -> str | 
     attribution : dict
         A validated entry of ``attributions``.
     direction : {"text_to_image", "image_to_text"}
-    family : {"clip", "siglip"} or None
-        The model's family; None where it is not known yet.
+    family : str or None
+        The model's family, a name of `models.families.FAMILIES`; None where it is not known yet.
     """
     refuses = read_contract(attribution["kind"])["refuses"]
     return refuses.get(direction) or refuses.get(family)
