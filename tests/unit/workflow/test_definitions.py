@@ -187,6 +187,8 @@ DYNAMIC = {
 FOLLOWED = {
     "attribution/__init__.py: import_module": "rules name the attribution's module as a root",
     "attribution/__init__.py: getattr(module)": "the same",
+    "converters/__init__.py: import_module": "rules name the kind's module as a root",
+    "converters/__init__.py: importlib": "see import_module",
     "scoring/baselines/__init__.py: import_module": "rules name the baseline's module as a root",
     "scoring/baselines/__init__.py: importlib": "see import_module",
     "models/loading.py: getattr(torch)": "precision: a constant of torch's",

@@ -19,6 +19,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from clip_grounding.converters import dataset_schema, list_converters
 from clip_grounding.downloads.urls import hide_secrets, why_secret
 from clip_grounding.errors import InputError
 from clip_grounding.scoring.baselines import list_baselines, read_baselines
@@ -102,11 +103,14 @@ def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) ->
 
 
 def _complete_schema(schema: Path, config: dict) -> dict:
-    """Read the schema, and insert the baselines and the parameters of the methods that are used."""
+    """Read the schema, and insert what kinds of baselines, datasets and methods there are."""
     complete = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     known = list_kinds()
     baselines = complete["properties"]["evaluate"]["properties"]["baselines"]
     baselines["items"] = {"enum": list(read_baselines())}
+    datasets = complete["properties"]["datasets"]["additionalProperties"]
+    datasets["properties"]["kind"]["enum"] += list_converters()
+    datasets["allOf"] += [_of_kind(kind, dataset_schema(kind)) for kind in list_converters()]
     entries = complete["properties"]["attributions"]["additionalProperties"]
     entries["properties"]["kind"]["enum"] = known
     used = [
@@ -114,15 +118,13 @@ def _complete_schema(schema: Path, config: dict) -> dict:
         for entry in _section(config, "attributions").values()
         if isinstance(entry, dict)
     ]
-    entries["allOf"] = [
-        {
-            "if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
-            "then": attribution_schema(kind),
-        }
-        for kind in known
-        if kind in used
-    ]
+    entries["allOf"] = [_of_kind(kind, attribution_schema(kind)) for kind in known if kind in used]
     return complete
+
+
+def _of_kind(kind: str, schema: dict) -> dict:
+    """Return a schema for the entries of a kind alone."""
+    return {"if": {"required": ["kind"], "properties": {"kind": {"const": kind}}}, "then": schema}
 
 
 def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:
