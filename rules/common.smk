@@ -12,6 +12,7 @@ the rule where one expression is enough; longer ones are `<rule>_spec` and `<rul
 `<stage>_settings.smk`, which is included before `<stage>.smk`.
 """
 
+import atexit
 import json
 import os
 import re
@@ -31,7 +32,8 @@ sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 from clip_grounding.errors import InputError
 from clip_grounding.workflow import contenders
 from clip_grounding.workflow.config import validate_config
-from clip_grounding.workflow.fingerprint import fingerprint, record_code
+from clip_grounding.workflow.code_memory import CodeMemory
+from clip_grounding.workflow.fingerprint import record_code
 from clip_grounding.workflow.places import Layer
 from clip_grounding.workflow.settings_files import read_given, read_settings
 from clip_grounding.workflow.shards import list_shards
@@ -104,6 +106,12 @@ def spec_of(**settings):
     return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
 
+CODE = CodeMemory(Path(REPOSITORY, "workflow_scripts"))
+if workflow.is_main_process:
+    atexit.register(CODE.save)
+
+
+@cache
 def code_of(script, *roots):
     """Fingerprint of what a script runs; its edit reruns the rule, a touched file does not.
 
@@ -111,7 +119,14 @@ def code_of(script, *roots):
     process records what the fingerprint stands for, under results/.code.
     """
     path = Path(REPOSITORY, "workflow_scripts", f"{script}.py")
-    return record_code(path, roots) if workflow.is_main_process else fingerprint(path, roots)
+    code = CODE.fingerprint(path, roots)
+    if workflow.is_main_process:
+        record_code(code, path, roots)
+    return code
+
+
+# How the evaluated baselines are shown, which figures read from a folder and not by name.
+LOOKS = [f"clip_grounding.scoring.baselines.{kind}.CONTRACT" for kind in EVALUATE["baselines"]]
 
 
 @cache

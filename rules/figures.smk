@@ -46,7 +46,7 @@ for chart, (tables, spec, label) in {**CHARTS, **EVIDENCE_CHARTS}.items():
         output:
             chart_files(chart, label),
         params:
-            code=code_of("plot_chart", f"clip_grounding.figures.{chart}.draw_{chart}"),
+            code=code_of("plot_chart", f"clip_grounding.figures.{chart}.draw_{chart}", *LOOKS),
             spec=spec,
         log:
             f"logs/{{dataset}}/plot_{chart}.log",

@@ -15,7 +15,7 @@ rule build_gallery:
         page="results/{dataset}/gallery/index.html",
         index="results/{dataset}/gallery/files/index.js",
     params:
-        code=code_of("build_gallery"),
+        code=code_of("build_gallery", *LOOKS),
         spec=build_gallery_spec,
     log:
         "logs/{dataset}/build_gallery.log",

@@ -96,8 +96,8 @@ rule reanalyse_published:
         published=rules.read_published.output.scores,
     output:
         table=report(
-            "results/published/hollow.csv",
-            caption="report/published_hollow.rst",
+            "results/published/reanalysis.csv",
+            caption="report/published_reanalysis.rst",
             category="Published run",
             labels={"table": "what the number hides"},
         ),

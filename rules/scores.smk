@@ -1,6 +1,6 @@
 """Scores: per phrase and shard, then one table of all contenders."""
 
-from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.scoring.baselines import read_baseline
 
 
 rule score_relevance:
@@ -46,13 +46,15 @@ rule score_baseline:
     output:
         scores="results/{dataset}/scores/baseline/{attribution}/{direction}/{shard}.parquet",
     params:
-        code=code_of("score_baseline"),
+        code=lambda wildcards: code_of(
+            "score_baseline", f"clip_grounding.scoring.baselines.{wildcards.attribution}"
+        ),
         spec=lambda wildcards: spec_of(
             dataset=wildcards.dataset,
             span=span_of(wildcards),
             direction=wildcards.direction,
             baseline=wildcards.attribution,
-            seed=CONFIG["seed"] if BASELINES[wildcards.attribution].is_drawn else None,
+            seed=CONFIG["seed"] if read_baseline(wildcards.attribution).is_drawn else None,
         ),
     wildcard_constraints:
         attribution=one_of(EVALUATE["baselines"]),

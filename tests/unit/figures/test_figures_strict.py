@@ -30,12 +30,18 @@ from clip_grounding.figures.bars import draw_scores
 from clip_grounding.figures.differences import draw_differences
 from clip_grounding.figures.selection import of_model
 from clip_grounding.figures.slices import MARKERS, ROWS, draw_slices
-from clip_grounding.figures.style import COLORS, LABELS, PAGE_HEIGHT, PAGE_WIDTH, save_figure
+from clip_grounding.figures.style import (
+    BASELINES,
+    COLORS,
+    LABELS,
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    save_figure,
+)
 from clip_grounding.figures.thresholds import draw_thresholds
 from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
 from clip_grounding.gallery.index import ORDER
 from clip_grounding.scoring import waterfall as steps_of
-from clip_grounding.scoring.baselines import BASELINES
 from clip_grounding.scoring.strict import LEVELS
 from clip_grounding.statistics.areas import EDGES, average_by_area
 from clip_grounding.statistics.bootstrap import FEWEST_IMAGES

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clip_grounding.errors import InputError
-from clip_grounding.published.agreement import compare_with_published
+from clip_grounding.published.agreement import compare_published
 
 NARRATIVE = np.array([0, 0, 2, 2, 2, 3, 3, 5, 5, 5, 5, 6])
 PHRASE = np.array([1, 3, 0, 1, 10, 2, 4, 0, 1, 2, 3, 7])
@@ -55,7 +55,7 @@ def phrases():
 
 
 def compare(scores, published):
-    return compare_with_published(scores, phrases(), published, "b32", "last")
+    return compare_published(scores, phrases(), published, "b32", "last")
 
 
 def test_equal_scores_agree_in_every_number_whatever_the_order_of_our_rows():
@@ -127,4 +127,4 @@ def test_as_many_phrases_in_other_narratives_are_refused_at_the_first():
 def test_a_model_without_scores_is_refused():
     published, scores = tables()
     with pytest.raises(InputError, match="no poster scores of model b16 with attribution last"):
-        compare_with_published(scores, phrases(), published, "b16", "last")
+        compare_published(scores, phrases(), published, "b16", "last")

@@ -11,9 +11,9 @@ from clip_grounding.published.figure import draw_scores_by_area
 from clip_grounding.published.reanalysis import (
     area_from_random_score,
     empty_score,
-    hollow_table,
     phrase_table,
     random_score,
+    reanalyse_published,
     scores_by_area,
 )
 from clip_grounding.scoring.poster import binarize, two_class_iou
@@ -85,7 +85,7 @@ def test_phrases_stand_in_one_row_with_area_and_what_image_to_text_drops():
 
 def test_the_facts_are_those_of_a_plain_computation():
     table = phrase_table(published()[0])
-    facts = hollow_table(table, Bootstrap(200, 0.95, seed=0)).set_index("fact")
+    facts = reanalyse_published(table, Bootstrap(200, 0.95, seed=0)).set_index("fact")
     small = table[table["area"] < 0.01]
     narratives = table.groupby("narrative")["matched"].mean()
     expected = {
@@ -106,7 +106,7 @@ def test_the_facts_are_those_of_a_plain_computation():
 
 def test_phrases_that_share_their_narratives_fate_have_a_larger_standard_error():
     table = phrase_table(published(n_narratives=200)[0])
-    facts = hollow_table(table, Bootstrap(1000, 0.95, seed=0)).set_index("fact")
+    facts = reanalyse_published(table, Bootstrap(1000, 0.95, seed=0)).set_index("fact")
     assert facts.loc["se_ratio_matched", "value"] > 1.5
     assert facts.loc["se_ratio_random", "value"] == pytest.approx(1, abs=0.15)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.scoring.baselines import list_baselines
 from clip_grounding.vocabulary import DIRECTIONS
 from clip_grounding.workflow.contenders import (
     choose_shown_pair,
@@ -50,7 +50,7 @@ configs = st.builds(
     settings,
     attributions=st.lists(st.sampled_from(list(ATTRIBUTIONS)), min_size=1, unique=True),
     directions=st.permutations(DIRECTIONS),
-    baselines=st.lists(st.sampled_from(list(BASELINES)), unique=True),
+    baselines=st.lists(st.sampled_from(list_baselines()), unique=True),
     models=st.lists(st.sampled_from(MODELS), min_size=1, unique=True),
 )
 

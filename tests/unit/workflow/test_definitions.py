@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from studies.reachability import SCRIPTS, House, compare, job_scripts
 
+from clip_grounding.scoring.baselines import list_baselines
 from clip_grounding.workflow.contracts import METHODS, list_kinds
 from clip_grounding.workflow.definitions import Library, Module, Reference
 from clip_grounding.workflow.fingerprint import describe
@@ -100,6 +101,7 @@ def test_what_scripts_cannot_reach_is_at_most_two_percent_of_their_fingerprints(
 IN_WORDS = {
     "clip_grounding.models.checkpoints._CONVERSION",
     "clip_grounding.models.config._HINTS",
+    "clip_grounding.models.families.list_model_types",
     "clip_grounding.downloads.answers.WEB_PAGE",
     "clip_grounding.downloads.answers._status",
     "clip_grounding.downloads.answers.describe_cause",
@@ -158,6 +160,18 @@ def test_every_attribution_is_followed_from_its_root(kind):
     assert not {name.rpartition(".")[0] for name in definitions} & others
 
 
+@pytest.mark.parametrize("kind", list_baselines())
+def test_every_baseline_is_followed_from_its_root_and_its_looks_by_figures(kind):
+    module = f"clip_grounding.scoring.baselines.{kind}"
+    scored = describe(SCRIPTS / "score_baseline.py", (module,))["definitions"]
+    assert f"{module}.map_image" in scored
+    assert f"{module}.CONTRACT" not in scored
+    others = {f"clip_grounding.scoring.baselines.{other}" for other in list_baselines()} - {module}
+    assert not {name.rpartition(".")[0] for name in scored} & others
+    drawn = describe(SCRIPTS / "plot_chart.py", (f"{module}.CONTRACT",))["definitions"]
+    assert f"{module}.CONTRACT" in drawn
+
+
 def test_every_model_family_is_followed():
     for script in ("compute_relevance.py",):
         definitions = describe(SCRIPTS / script)["definitions"]
@@ -173,6 +187,10 @@ DYNAMIC = {
 FOLLOWED = {
     "attribution/__init__.py: import_module": "rules name the attribution's module as a root",
     "attribution/__init__.py: getattr(module)": "the same",
+    "converters/__init__.py: import_module": "rules name the kind's module as a root",
+    "converters/__init__.py: importlib": "see import_module",
+    "scoring/baselines/__init__.py: import_module": "rules name the baseline's module as a root",
+    "scoring/baselines/__init__.py: importlib": "see import_module",
     "models/loading.py: getattr(torch)": "precision: a constant of torch's",
     "models/towers.py: getattr(clip)": "a field of an object, whose class counts whole",
     "models/preprocessing.py: getattr(transformers)": "a class of transformers, by its version",

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from clip_grounding.figures.curves import CHANCE_LOOKS, chance_handle, curve_handles, draw_curve
 from clip_grounding.figures.selection import of_model
 from clip_grounding.figures.style import (
+    BASELINES,
     COUNTS,
     DIRECTION_LABELS,
     INK,
@@ -20,7 +21,6 @@ from clip_grounding.figures.style import (
     house_style,
     shorten,
 )
-from clip_grounding.scoring.baselines import BASELINES
 from clip_grounding.statistics.areas import EDGES
 
 _ROWS = {"poster_iou": "Mean poster score", "ap": "Mean strict AP"}

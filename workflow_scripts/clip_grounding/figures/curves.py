@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from clip_grounding.figures.style import COLORS, INK, LABELS
-from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.figures.style import BASELINES, COLORS, INK, LABELS
 
 _DASHES = {
     **{name: (0, own.dashes) for name, own in BASELINES.items() if own.dashes},

@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from clip_grounding.figures.groups import arrange_rows, lay_out_panels, panel_width
 from clip_grounding.figures.selection import keep_best
 from clip_grounding.figures.style import (
+    BASELINES,
     COLORS,
     DIRECTION_LABELS,
     INK,
@@ -20,7 +21,6 @@ from clip_grounding.figures.style import (
     house_style,
     text_width,
 )
-from clip_grounding.scoring.baselines import BASELINES
 
 LEVEL = 0.05
 """Differences whose corrected p-value is not below this level are drawn hollow."""

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from clip_grounding.files import replacing
-from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.scoring.baselines import read_baselines
 
 COLUMN_WIDTH = 3.4
 """Width of a figure in a column of a paper, in inches."""
@@ -31,6 +31,9 @@ NOTE_LINE = 0.12
 """Line spacing of the notes at the bottom of a figure, in inches."""
 
 FONT = "DejaVu Sans"  # ships with matplotlib: text looks and measures the same everywhere
+
+BASELINES = read_baselines()
+"""How the baselines are shown, by name, in the order in which they are drawn."""
 
 COLORS = {
     **{name: baseline.color for name, baseline in BASELINES.items()},

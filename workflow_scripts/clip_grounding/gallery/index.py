@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from clip_grounding.figures.selection import name_contenders
+from clip_grounding.figures.style import BASELINES
 from clip_grounding.gallery.selection import REASONS
-from clip_grounding.scoring.baselines import BASELINES
 from clip_grounding.scoring.images import METRICS
 from clip_grounding.statistics.slices import SLICES
 from clip_grounding.vocabulary import PHRASE
 
-ORDER = list(dict.fromkeys(["matched", "unimodal", "mismatched", "center", *BASELINES]))
+ORDER = ["matched", "unimodal", "mismatched", *BASELINES]
 """Contenders as the page lists them."""
 
 _DIGITS = 4

@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModel
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_json, read_model_config, read_settings
+from clip_grounding.models.families import FAMILIES
 from clip_grounding.models.preprocessing import ImagePreprocessor
 from clip_grounding.models.tokenizer import TextTokenizer
 
@@ -104,10 +105,10 @@ def check_tokenizer(folder: str | Path, config) -> None:
             f" {config.vocab_size} (text_config.vocab_size): the files are not of one checkpoint;"
             " fetch it again, or take added tokens out"
         )
-    family = read_model_config(folder).family
-    _refuse_lost_merges(path, family)
-    if family == "siglip":
-        return  # its configs do not hold the ids
+    family = FAMILIES[read_model_config(folder).family]
+    _refuse_lost_merges(path, family.is_merged)
+    if not family.has_ids:
+        return
     if config.model_type == "clip_text_model" and config.eos_token_id == 2:
         # An old CLIP config, which always says 2: the model pools the highest id of a text.
         pooled = max(np.concatenate([tokenizer(text).ids for text in PROBE_TEXTS]))
@@ -121,7 +122,7 @@ def check_tokenizer(folder: str | Path, config) -> None:
         )
 
 
-def _refuse_lost_merges(path: Path, family: str) -> None:
+def _refuse_lost_merges(path: Path, is_merged: bool) -> None:
     """Refuse byte pairs whose vocabulary has entries that no merge makes."""
     content = read_json(path)
     try:
@@ -139,9 +140,9 @@ def _refuse_lost_merges(path: Path, family: str) -> None:
             f"{path}: not a readable tokenizer ({error!r}): fetch the checkpoint again"
         ) from error
     lost = [entry for entry in entries if entry not in made]
-    # In CLIP's, merges make every entry; in Gemma's, the normaliser makes some.
+    # Of a family whose merges make not all, such as Gemma's, the normaliser makes some.
     merges = path.with_name("merges.txt")
-    if lost and (family == "clip" or 2 * len(lost) > len(entries)):
+    if lost and (is_merged or 2 * len(lost) > len(entries)):
         raise InputError(
             f"{merges if merges.exists() else path}: {len(lost)} entries of the vocabulary, such as"
             f" {lost[0]!r}, are made by no merge: the merges are truncated or damaged; fetch the"

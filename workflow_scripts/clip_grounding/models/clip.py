@@ -1,24 +1,58 @@
 """Open the checkpoints of CLIP, OpenCLIP, LAION, MetaCLIP and DFN (``CLIPModel``).
 
 The image tower pools CLS in its last block, the causal text tower its first end-of-text token.
+torch is imported only to open one: jobs that score maps have none.
 """
 
-import torch
-from torch import Tensor, nn
+import string
+from pathlib import Path
 
-from clip_grounding.models.pools import BlockPool
-from clip_grounding.models.towers import Clip, Tower
+from clip_grounding.models.family import Family, TextRules
+
+CLIP = Family(
+    model_types=("clip", "metaclip_2"),
+    defaults={
+        "image_size": 224,
+        "patch_size": 32,
+        "num_hidden_layers": 12,
+        "max_position_embeddings": 77,
+    },
+    pooling_layers=0,
+    image_processor="CLIPImageProcessorPil",
+    is_merged=True,
+    has_ids=True,
+    hub_word="",
+)
 
 
-def open_clip(model: nn.Module, end_of_text: int) -> Clip:
+def prepare_clip(tokenizer, folder: Path) -> TextRules:
+    """Return the rules of CLIP's tokenizer, which reads texts as it is.
+
+    It puts a text between two special tokens, and pads to the longest text of a batch with the
+    end-of-text that the causal mask hides.
+    """
+    return TextRules(n_before=1, padding=None, is_padded=False, unread=string.whitespace)
+
+
+def open_clip(model, end_of_text: int, padding: int):
     """Open a transformers ``CLIPModel``, or another model with the same architecture.
 
     Parameters
     ----------
     model : CLIPModel or MetaClip2Model
-    end_of_text : int
-        Id of the tokenizer's end-of-text token.
+    end_of_text, padding : int
+        Ids of the tokenizer's special tokens; they are equal.
+
+    Returns
+    -------
+    Clip
     """
+    import torch
+    from torch import Tensor
+
+    from clip_grounding.models.pools import BlockPool
+    from clip_grounding.models.towers import Clip, Tower
+
     vision, text = model.vision_model, model.text_model
     side = vision.config.image_size // vision.config.patch_size
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clip_grounding.errors import InputError
-
-FAMILIES = {"clip": "clip", "metaclip_2": "clip", "siglip": "siglip"}
-"""The adapter `clip_grounding.models.<family>` that opens each ``model_type``."""
+from clip_grounding.models.families import FAMILIES, find_family, list_model_types
 
 _HINTS = {
     "siglip2": "; of SigLIP 2 the checkpoints of one fixed resolution, whose type is siglip",
@@ -53,22 +51,6 @@ _UNSUPPORTED = {
 }
 _LARGEST_FILE = 2**27  # bytes: the longest JSON of a checkpoint, a tokenizer, has 2^25
 
-# Checkpoints leave out transformers' defaults: SigLIP's configs are nearly empty.
-_DEFAULTS = {
-    "clip": {
-        "image_size": 224,
-        "patch_size": 32,
-        "num_hidden_layers": 12,
-        "max_position_embeddings": 77,
-    },
-    "siglip": {
-        "image_size": 224,
-        "patch_size": 16,
-        "num_hidden_layers": 12,
-        "max_position_embeddings": 64,
-    },
-}
-
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -78,13 +60,14 @@ class ModelConfig:
     ----------
     model_type : str
         As in ``config.json``.
-    family : {"clip", "siglip"}
+    family : str
+        A name of `families.FAMILIES`.
     image_size, patch_size : int
         Pixels of a side.
     context_length : int
         Tokens of the longest text, including special tokens.
     image_layers, text_layers : int
-        Attention layers: the blocks, and in the image tower of SigLIP the pooling head.
+        Attention layers: the blocks, and a pooling head of the image tower.
     """
 
     model_type: str
@@ -117,11 +100,12 @@ def read_model_config(folder: str | Path) -> ModelConfig:
     path = Path(folder) / "config.json"
     config, towers = _read_towers(path)
     model_type = config["model_type"]
-    family = FAMILIES.get(model_type)
+    family = find_family(model_type)
     if family is None:
         raise InputError(
             f"{path}: a {model_type} model (model_type) is not supported (supported:"
-            f" {', '.join(FAMILIES)}{_HINTS.get(model_type, '')}): give another `checkpoint`"
+            f" {', '.join(list_model_types())}{_HINTS.get(model_type, '')}): give another"
+            " `checkpoint`"
         )
     for key, remedy in _UNSUPPORTED.items():
         if config.get(key):
@@ -133,7 +117,7 @@ def read_model_config(folder: str | Path) -> ModelConfig:
         )
 
     def size(tower: str, key: str) -> int:
-        value = towers[tower].get(key, _DEFAULTS[family].get(key))
+        value = towers[tower].get(key, FAMILIES[family].defaults.get(key))
         if type(value) is not int or value < 1:
             raise InputError(
                 f"{path}: {tower}.{key} is {json.dumps(value)}, not a whole number: patches and"
@@ -173,7 +157,7 @@ def read_model_config(folder: str | Path) -> ModelConfig:
         image_size=size("vision_config", "image_size"),
         patch_size=size("vision_config", "patch_size"),
         context_length=size("text_config", "max_position_embeddings"),
-        image_layers=size("vision_config", "num_hidden_layers") + (family == "siglip"),
+        image_layers=size("vision_config", "num_hidden_layers") + FAMILIES[family].pooling_layers,
         text_layers=size("text_config", "num_hidden_layers"),
     )
 

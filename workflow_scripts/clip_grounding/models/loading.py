@@ -19,9 +19,7 @@ from clip_grounding.models.checks import (
     stock_config,
     unused_message,
 )
-from clip_grounding.models.clip import open_clip
-from clip_grounding.models.config import FAMILIES
-from clip_grounding.models.siglip import open_siglip
+from clip_grounding.models.families import ADAPTERS, find_family
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.models.towers import Clip, with_precision
 
@@ -92,9 +90,7 @@ def open_model(
     config = model.config.text_config
     if end_of_text is None:
         end_of_text, padding = config.eos_token_id, config.pad_token_id
-    if FAMILIES[model.config.model_type] == "clip":
-        return open_clip(model, end_of_text)
-    return open_siglip(model, end_of_text, padding)
+    return ADAPTERS[find_family(model.config.model_type)](model, end_of_text, padding)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from PIL import Image
 from clip_grounding.errors import InputError
 from clip_grounding.geometry import View, pad_to_square
 from clip_grounding.models.config import read_model_config
+from clip_grounding.models.families import FAMILIES
 
 # Heights and widths whose padding is square, or one pixel short; small ones show faults best.
 _PROBE_SIDES = ((2, 2), (2, 3), (3, 2), (1, 50), (700, 3), (800, 801))
@@ -40,8 +41,7 @@ class ImagePreprocessor:
         import transformers  # seconds to import: only jobs that run a model
 
         config = read_model_config(folder)
-        name = "CLIP" if config.family == "clip" else "Siglip"
-        processor = getattr(transformers, f"{name}ImageProcessorPil")
+        processor = getattr(transformers, FAMILIES[config.family].image_processor)
         size = config.image_size
         try:
             self._process = processor.from_pretrained(folder, local_files_only=True)

@@ -1,15 +1,14 @@
 """Tokenise a text, with each token's place in it, without the cost of importing torch."""
 
-import json
-import string
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Encoding, Regex, Tokenizer, models, normalizers, processors
+from tokenizers import Encoding, Tokenizer, models
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import read_model_config
+from clip_grounding.models.families import TOKENIZERS
 from clip_grounding.models.mending import mend_text
 
 _SPACE = "▁"  # how sentencepiece writes a space
@@ -40,12 +39,9 @@ class Tokens:
 class TextTokenizer:
     """The tokenizer of a checkpoint folder.
 
-    CLIP puts a text between two special tokens, and pads to the longest text of a batch with the
-    end-of-text that its causal mask hides. SigLIP appends one, and always pads to its
-    context length.
-
-    A text is read as plain characters: spelling out a special token does not make one. For the
-    byte pairs of CLIP a text is mended first, see `mending`; spans are those of the text as it was.
+    What is peculiar to a family is in its `TextRules`. A text is read as plain characters: spelling
+    out a special token does not make one. For the byte pairs of CLIP a text is mended first, see
+    `mending`; spans are those of the text as it was.
 
     Parameters
     ----------
@@ -81,21 +77,18 @@ class TextTokenizer:
         self._tokenizer.encode_special_tokens = True
         model = self._tokenizer.model
         self._mends = isinstance(model, models.BPE) and model.end_of_word_suffix == _WORD_END
-        self._first = 1 if config.family == "clip" else 0
-        self._padded_length, self._unread = 0, string.whitespace
-        if config.family == "siglip":
-            self.padding, self._unread = _prepare_siglip(self._tokenizer, folder)
-            self._padded_length = self.context_length
+        rules = TOKENIZERS[config.family](self._tokenizer, folder)
+        self._first, self._unread = rules.n_before, rules.unread
+        self._padded_length = self.context_length if rules.is_padded else 0
         specials = self._tokenizer.encode("").ids
         if len(specials) != self._first + 1:
             raise InputError(
-                f"{path}: reads the empty text as {len(specials)} tokens, but a CLIP's tokenizer"
-                " puts a text between two (`post_processor`): save it again with transformers'"
-                " CLIPTokenizer"
+                f"{path}: reads the empty text as {len(specials)} tokens, not {self._first + 1}"
+                " (`post_processor`): save it again with transformers' tokenizer of the model, for"
+                " CLIP CLIPTokenizer"
             )
         self.end_of_text = specials[-1]
-        if config.family == "clip":
-            self.padding = self.end_of_text
+        self.padding = self.end_of_text if rules.padding is None else rules.padding
 
     def count(self, text: str) -> int:
         """Count the tokens of `text`, including special tokens, without a limit."""
@@ -169,56 +162,6 @@ class TextTokenizer:
         for row, ids in zip(padded, texts, strict=True):
             row[: len(ids)] = ids
         return padded
-
-
-def _prepare_siglip(tokenizer: Tokenizer, folder: Path) -> tuple[int, str]:
-    """Make a tokenizer read texts as in SigLIP's training.
-
-    SigLIP lower-cases, and its first version drops punctuation. transformers does both in code,
-    which ``tokenizer.json`` need not repeat.
-
-    Returns
-    -------
-    padding : int
-        Its id.
-    unread : str
-        Characters between words that no token stands for.
-    """
-    path = folder / "tokenizer_config.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        end, padding = (_content(settings[f"{name}_token"]) for name in ("eos", "pad"))
-        if settings.get("padding_side", "right") != "right":
-            raise ValueError("padding_side is left, but SigLIP is trained with padding behind")
-        ids = [tokenizer.token_to_id(token) for token in (end, padding)]
-        if None in ids:
-            raise ValueError(f"tokenizer.json has no {end} or no {padding}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: not the settings of a SigLIP tokenizer, with eos_token, pad_token and"
-            f" padding_side: right ({error!r}): fetch the checkpoint again, or correct the file"
-        ) from error
-    steps, unread = [normalizers.Lowercase()], string.whitespace
-    if settings.get("tokenizer_class", "").startswith("SiglipTokenizer"):
-        unread += string.punctuation
-        punctuation = "".join(f"\\{character}" for character in string.punctuation)
-        steps += [
-            normalizers.Replace(Regex(f"[{punctuation}]"), ""),
-            normalizers.Replace(Regex(r"\s+"), " "),
-            normalizers.Strip(),
-        ]
-    if tokenizer.normalizer is not None:
-        steps.append(tokenizer.normalizer)
-    tokenizer.normalizer = normalizers.Sequence(steps)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"$A {end}", pair=f"$A {end} $B {end}", special_tokens=[(end, ids[0])]
-    )
-    return ids[1], unread
-
-
-def _content(token: str | dict) -> str:
-    """Return a special token's text, which transformers writes bare or with its options."""
-    return token["content"] if isinstance(token, dict) else token
 
 
 def first_mention(words: list[str], phrase_words: list[str]) -> tuple[int, int]:

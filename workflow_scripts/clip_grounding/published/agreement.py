@@ -21,7 +21,7 @@ _WORST_COLUMNS = [
 ]
 
 
-def compare_with_published(
+def compare_published(
     scores: pd.DataFrame,
     phrases: pd.DataFrame,
     published: pd.DataFrame,

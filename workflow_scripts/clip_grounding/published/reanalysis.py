@@ -88,7 +88,7 @@ def phrase_table(published: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="entry")
 
 
-def hollow_table(phrases: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+def reanalyse_published(phrases: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """Measure what the poster's number hides, each fact with its interval.
 
     Parameters

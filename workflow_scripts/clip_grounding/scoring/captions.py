@@ -7,7 +7,8 @@ import pandas as pd
 
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.scoring import poster, strict
-from clip_grounding.scoring.draws import Draw, random_map
+from clip_grounding.scoring.baselines import load_baseline
+from clip_grounding.scoring.draws import Draw, phrase_generator
 from clip_grounding.scoring.images import (
     NO_PARTNER,
     SCORES,
@@ -68,29 +69,25 @@ def score_baseline_image_to_text(
     tokenizer: TextTokenizer,
     seed: int,
 ) -> pd.DataFrame:
-    """Score a baseline on word tokens: ``random`` per token, or no token (``empty``).
+    """Score a baseline on word tokens.
 
     As published, a baseline knows no context length for the poster's score: it skips only
     by words. The strict metrics are given for the phrases on which a model has them.
     """
+    baseline = load_baseline(kind)
     captions = read_captions(phrases, narratives, masks, tokenizer)
     scores = []
     for row in phrases.assign(prompt="none", **NO_PARTNER).itertuples():
         caption = captions[row.narrative]
-        values = _baseline_values(kind, len(caption.words), seed, row.narrative, row.phrase)
+        generator = None
+        if baseline.CONTRACT["is_drawn"]:
+            generator = phrase_generator(seed, row.narrative, row.phrase, Draw.PIXELS)
+        values = baseline.map_words(len(caption.words), generator)
         scores.append(
             caption.score(row, values, caption.poster_excluded)
             | caption.score_strictly(row, values[: len(caption.starts)])
         )
     return pd.DataFrame(scores, columns=[*SCORES.names, "curve"])
-
-
-def _baseline_values(kind: str, n_words: int, seed: int, narrative: int, phrase: int) -> np.ndarray:
-    if kind == "random":
-        return random_map(n_words, seed, narrative, phrase, Draw.PIXELS)
-    if kind == "empty":
-        return np.zeros(n_words, dtype=np.float32)
-    raise ValueError(f"{kind}: a baseline without a score for words")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from clip_grounding.geometry import WHOLE, View, upsample_to_image
 from clip_grounding.models.tokenizer import TextTokenizer
 from clip_grounding.regions import decode_region
 from clip_grounding.scoring import poster, strict
-from clip_grounding.scoring.draws import Draw, center_map, choose_partners, random_map
+from clip_grounding.scoring.baselines import load_baseline
+from clip_grounding.scoring.draws import Draw, choose_partners, phrase_generator
 from clip_grounding.tables import KEYS, VOID_MASK
 
 METRICS = ["poster_iou", *strict.METRICS]
@@ -108,36 +109,38 @@ def score_text_to_image(
     return add_left_out(scores.frame(), left_out, masks)
 
 
-_FIXED_MAPS = {
-    "empty": lambda grid: np.zeros(grid, np.float32),
-    "center": lambda grid: center_map(*grid),
-}
-"""The baselines whose map is the same for every phrase, each with its map on a grid."""
-
-
 def score_baseline_text_to_image(
     kind: str, phrases: pd.DataFrame, masks: pd.DataFrame, grid: tuple[int, int], seed: int
 ) -> pd.DataFrame:
-    """Score a baseline on regions: ``random``, ``empty`` or ``center``.
+    """Score a baseline on regions.
 
-    ``random`` is drawn per pixel for the poster's score and per cell of `grid`, the
-    resolution of the models' maps, for the strict ones.
+    One that is drawn is drawn per pixel for the poster's score and per cell of `grid`, the
+    resolution of the models' maps, for the strict ones; of the others, the map on `grid` is
+    scored as a model's.
     """
+    baseline = load_baseline(kind)
     rows = phrases.assign(prompt="none", **NO_PARTNER)
     scores = _ImageScores(rows, masks)
     keys = rows[["narrative", "phrase"]].to_numpy()
     for regions, positions in scores.images():
-        index = np.zeros(len(positions), dtype=int)
-        if kind == "random":
+        if baseline.CONTRACT["is_drawn"]:
+            pixels, grids = (
+                np.stack(
+                    [
+                        baseline.map_image(shape, phrase_generator(seed, *key, draw))
+                        for key in keys[positions]
+                    ]
+                )
+                for shape, draw in (((poster.SIZE, poster.SIZE), Draw.PIXELS), (grid, Draw.CELLS))
+            )
             index = np.arange(len(positions))
-            own = keys[positions]
-            noise = [random_map(poster.SIZE**2, seed, *key, Draw.PIXELS) for key in own]
-            foregrounds = poster.binarize(np.stack(noise))
-            grids = np.stack([random_map(grid, seed, *key, Draw.CELLS) for key in own])
+            foregrounds = poster.binarize(pixels.reshape(len(pixels), -1))
+            degenerate = np.zeros(len(positions), dtype=bool)
         else:
-            grids = _FIXED_MAPS[kind](grid)[None]
-            foregrounds, _ = poster.relevance_foreground(grids)
-        scores.add(regions, positions, foregrounds, grids, index, kind == "empty")
+            grids = baseline.map_image(grid, None)[None]
+            index = np.zeros(len(positions), dtype=int)
+            foregrounds, degenerate = poster.relevance_foreground(grids)
+        scores.add(regions, positions, foregrounds, grids, index, degenerate[index])
     return scores.frame()
 
 

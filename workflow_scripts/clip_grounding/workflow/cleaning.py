@@ -16,7 +16,12 @@ from clip_grounding.models.folders import clear_folder, drop_part
 
 _MADE = ("data", "results")
 _TOLD = {"logs": r".*\.log", "benchmarks": r".*\.tsv|performance\.json"}
-_CACHES = ("data/.digests.json", "data/.image_counts.json", "data/models/.digests.json")
+_CACHES = (
+    "data/.digests.json",
+    "data/.fingerprints.json",
+    "data/.image_counts.json",
+    "data/models/.digests.json",
+)
 _RECORDS = ("metadata", "incomplete")  # of finished jobs, and of killed ones
 
 

@@ -19,9 +19,10 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from clip_grounding.converters import dataset_schema, list_converters
 from clip_grounding.downloads.urls import hide_secrets, why_secret
 from clip_grounding.errors import InputError
-from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.scoring.baselines import list_baselines, read_baselines
 from clip_grounding.vocabulary import CONTROLS
 from clip_grounding.workflow.contenders import evaluated_models
 from clip_grounding.workflow.contracts import attribution_schema, list_kinds
@@ -37,7 +38,7 @@ _OF_CONTENDERS = {
     "baseline": "in the tables it is the model of every baseline",
     **dict.fromkeys(("matched", "mismatched", "unimodal"), "it is the name of a prompt"),
     **dict.fromkeys(CONTROLS, "it is the name of a map that knows nothing"),
-    **dict.fromkeys(BASELINES, "it is the name of a baseline"),
+    **dict.fromkeys(list_baselines(), "it is the name of a baseline"),
 }
 _TAKEN = {
     "datasets": {
@@ -103,11 +104,14 @@ def validate_config(config: dict, schema: Path, layers: Sequence[Layer] = ()) ->
 
 
 def _complete_schema(schema: Path, config: dict) -> dict:
-    """Read the schema, and insert the parameters of the methods that are used."""
+    """Read the schema, and insert what kinds of baselines, datasets and methods there are."""
     complete = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     known = list_kinds()
     baselines = complete["properties"]["evaluate"]["properties"]["baselines"]
-    baselines["items"] = {"enum": list(BASELINES)}
+    baselines["items"] = {"enum": list(read_baselines())}
+    datasets = complete["properties"]["datasets"]["additionalProperties"]
+    datasets["properties"]["kind"]["enum"] += list_converters()
+    datasets["allOf"] += [_of_kind(kind, dataset_schema(kind)) for kind in list_converters()]
     entries = complete["properties"]["attributions"]["additionalProperties"]
     entries["properties"]["kind"]["enum"] = known
     used = [
@@ -115,15 +119,13 @@ def _complete_schema(schema: Path, config: dict) -> dict:
         for entry in _section(config, "attributions").values()
         if isinstance(entry, dict)
     ]
-    entries["allOf"] = [
-        {
-            "if": {"required": ["kind"], "properties": {"kind": {"const": kind}}},
-            "then": attribution_schema(kind),
-        }
-        for kind in known
-        if kind in used
-    ]
+    entries["allOf"] = [_of_kind(kind, attribution_schema(kind)) for kind in known if kind in used]
     return complete
+
+
+def _of_kind(kind: str, schema: dict) -> dict:
+    """Return a schema for the entries of a kind alone."""
+    return {"if": {"required": ["kind"], "properties": {"kind": {"const": kind}}}, "then": schema}
 
 
 def _find_unreadable(value, path: tuple = ()) -> Iterator[str]:

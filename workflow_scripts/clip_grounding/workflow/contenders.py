@@ -3,7 +3,7 @@
 All of it follows from the validated settings, so the rules know every job before a file is there.
 """
 
-from clip_grounding.scoring.baselines import BASELINES
+from clip_grounding.scoring.baselines import list_baselines, read_baseline
 
 BASELINE = "baseline"
 """The model of every baseline, in the tables and in the folders of its files."""
@@ -23,9 +23,9 @@ def explained_directions(config: dict, attribution: str) -> list[str]:
 
 def evaluated_directions(config: dict, attribution: str) -> list[str]:
     """Return the directions in which an attribution or a baseline is evaluated."""
-    if attribution not in BASELINES:
+    if attribution not in list_baselines():
         return explained_directions(config, attribution)
-    defined = BASELINES[attribution].directions
+    defined = read_baseline(attribution).directions
     return [direction for direction in config["evaluate"]["directions"] if direction in defined]
 
 

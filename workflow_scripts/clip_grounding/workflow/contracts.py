@@ -20,16 +20,15 @@ A method's module assigns a literal, ``CONTRACT``, with the keys
 It takes no part in a job's fingerprint: what of it changes a map is in the job's settings.
 """
 
-import ast
 from functools import lru_cache
 from pathlib import Path
 
-from clip_grounding.errors import InputError
+from clip_grounding.kinds.contracts import list_kinds as list_modules
+from clip_grounding.kinds.contracts import read_kind
+from clip_grounding.models.families import FAMILIES
 from clip_grounding.vocabulary import DIRECTIONS
 
 METHODS = Path(__file__).parents[1] / "attribution"
-
-FAMILIES = ("clip", "siglip")
 
 _KEYS = {
     "summary": str,
@@ -42,7 +41,7 @@ _KEYS = {
 
 def list_kinds(folder: Path = METHODS) -> list[str]:
     """List the names of the methods, one per module."""
-    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+    return list_modules(folder)
 
 
 @lru_cache(maxsize=64)
@@ -55,29 +54,14 @@ def read_contract(kind: str, folder: Path = METHODS) -> dict:
         Its module has no contract, or one with a missing key or a value of the wrong type; or it
         has no function with the method's name.
     """
-    path = folder / f"{kind}.py"
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        contract = next(
-            ast.literal_eval(statement.value)
-            for statement in tree.body
-            if isinstance(statement, ast.Assign)
-            and [ast.unparse(target) for target in statement.targets] == ["CONTRACT"]
-        )
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: its CONTRACT cannot be read: {error}") from error
-    except StopIteration:
-        raise InputError(f"{path}: has no CONTRACT = {{...}}: see docs/add-a-method.md") from None
-    if problem := _find_problem(contract):
-        raise InputError(f"{path}: CONTRACT: {problem}: see docs/add-a-method.md")
-    if kind not in (node.name for node in tree.body if isinstance(node, ast.FunctionDef)):
-        raise InputError(f"{path}: has no function {kind}: see docs/add-a-method.md")
-    return contract
+    module = read_kind(folder / f"{kind}.py", "docs/add-a-method.md")
+    if problem := _find_problem(module.contract):
+        module.refuse(problem)
+    module.require(kind)
+    return module.contract
 
 
 def _find_problem(contract: dict) -> str | None:
-    if not isinstance(contract, dict):
-        return "not a mapping"
     for key, kind in _KEYS.items():
         if not isinstance(contract.get(key), kind):
             return f"{key} must be given, as a {kind.__name__}"
@@ -140,8 +124,8 @@ def why_refused(attribution: dict, direction: str, family: str | None) -> str | 
     attribution : dict
         A validated entry of ``attributions``.
     direction : {"text_to_image", "image_to_text"}
-    family : {"clip", "siglip"} or None
-        The model's family; None where it is not known yet.
+    family : str or None
+        The model's family, a name of `models.families.FAMILIES`; None where it is not known yet.
     """
     refuses = read_contract(attribution["kind"])["refuses"]
     return refuses.get(direction) or refuses.get(family)

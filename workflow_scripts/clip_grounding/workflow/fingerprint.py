@@ -107,14 +107,15 @@ def library_versions(reached: Iterable[Definition]) -> dict[str, str | None]:
     """Return major.minor of those `NUMERIC_LIBRARIES` that the definitions name."""
     named = set().union(*(definition.packages for definition in reached))
     return {
-        package: _minor_version(package)
+        package: minor_version(package)
         for name, package in sorted(NUMERIC_LIBRARIES.items())
         if name in named
     }
 
 
 @lru_cache(maxsize=16)
-def _minor_version(package: str) -> str | None:
+def minor_version(package: str) -> str | None:
+    """Return a package's version as major.minor; None where it is not installed."""
     try:
         return ".".join(version(package).split(".")[:2])
     except PackageNotFoundError:
@@ -122,8 +123,10 @@ def _minor_version(package: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def record_code(script: Path, roots: tuple[str, ...] = (), folder: Path = RECORDS) -> str:
-    """Return a script's fingerprint, and record what it stands for beside the results.
+def record_code(
+    code: str, script: Path, roots: tuple[str, ...] = (), folder: Path = RECORDS
+) -> None:
+    """Record what a script's fingerprint stands for, beside the results.
 
     The record lists each definition by its dotted name with a hash of its text, and the
     versions of packages. `clip_grounding.workflow.changes` compares records. An existing record is
@@ -131,17 +134,17 @@ def record_code(script: Path, roots: tuple[str, ...] = (), folder: Path = RECORD
 
     Parameters
     ----------
+    code : str
+        The fingerprint.
     script, roots
         See `fingerprint`.
     folder : Path
         Holds a file ``<fingerprint>.json`` per fingerprint.
     """
-    code = fingerprint(script, roots)
     path = Path(folder, f"{code}.json")
     if not path.exists():
         with replacing(path) as temporary:
             temporary.write_text(_canonical(describe(script, roots)) + "\n", encoding="utf-8")
-    return code
 
 
 def describe(script: Path, roots: tuple[str, ...] = ()) -> dict:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.config import ModelConfig, read_model_config
+from clip_grounding.models.families import FAMILIES
 from clip_grounding.workflow.contenders import evaluated_models, explained_directions
 from clip_grounding.workflow.contracts import why_refused
 from clip_grounding.workflow.places import is_local_folder
@@ -67,7 +68,9 @@ def _shape_of(model: dict) -> tuple[str | None, ModelConfig | None]:
         return "clip", None
     checkpoint = model["checkpoint"]
     if not is_local_folder(checkpoint):
-        return "siglip" if "siglip" in checkpoint.lower() else None, None
+        words = ((name, family.hub_word) for name, family in FAMILIES.items())
+        told = (name for name, word in words if word and word in checkpoint.lower())
+        return next(told, None), None
     folder = Path(checkpoint)
     if not (folder / "config.json").is_file():
         return None, None  # fetching it says what is missing
