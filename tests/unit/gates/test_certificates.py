@@ -15,7 +15,7 @@ PASSING = {
     ("weights", "R"): 0.0,
     ("weights", "D"): 0.0,
     ("target", "mismatched"): -0.5,
-    ("target", "random"): -0.5,
+    ("target", "random_target"): -0.5,
 }
 EVALUATION = ["model", "method", "text_to_image"]
 
@@ -68,7 +68,7 @@ def test_a_method_that_passes_everything_is_certified():
         ({"R": 0.5}, {}, "weights: R is 0.5"),
         ({"D": 0.09}, {}, "weights: D is 0.09, its upper bound 0.10 not below 0.1"),
         ({"mismatched": 0.01}, {}, "target: mismatched is 0.0"),
-        ({"random": 0.3}, {}, "target: random is 0.30"),
+        ({"random_target": 0.3}, {}, "target: random_target is 0.30"),
         ({}, {"faithfulness": 0.15}, "faithfulness: the lower bound 0.05 is not above random's"),
         ({}, {"srg": -3}, "SRG: the lower bound -3.10 is not above random's upper bound 0.10"),
         ({}, {"srg": np.nan}, "SRG has no value"),

@@ -38,7 +38,14 @@ def measure(small, make_explainer):
             else:
                 maps = image_to_text_relevance(*tables, small.masks, images.pixels)
             relevance = pd.concat(maps)
-        settings = {"seed": 0, "n_models": 2, "n_curve": 2, "batch_size": 4, **settings}
+        settings = {
+            "seed": 0,
+            "n_models": 2,
+            "n_target": 10,
+            "n_curve": 2,
+            "batch_size": 4,
+            **settings,
+        }
         return run_gates(
             direction,
             attribute,

@@ -26,7 +26,7 @@ class Draw(IntEnum):
     PHRASES = 0
     VECTORS = 1
     OTHERS = 2
-    CURVE = 3
+    PART = 3
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,13 @@ def assign_models(n_items: int, n_models: int) -> np.ndarray:
     return np.arange(n_items) * n_models // max(1, n_items)
 
 
-def draw_curve(items: list[Item], count: int, seed: int) -> list[Item]:
-    """Draw at most `count` images by a hash of the seed and their ids; return their items."""
+def draw_part(items: list[Item], count: int, seed: int) -> list[Item]:
+    """Draw at most `count` images by a hash of the seed and their ids; return their items.
+
+    The fewer are among the more.
+    """
     images = sorted({item.image_id for item in items})
-    places = [item_generator(seed, Draw.CURVE, image).random() for image in images]
+    places = [item_generator(seed, Draw.PART, image).random() for image in images]
     drawn = {images[position] for position in np.argsort(places)[:count]}
     return [item for item in items if item.image_id in drawn]
 

@@ -20,7 +20,7 @@ from clip_grounding.gates.items import (
     Item,
     Key,
     assign_models,
-    draw_curve,
+    draw_part,
     item_generator,
     list_items,
 )
@@ -45,6 +45,7 @@ def measure_gates(
     relevance: pd.DataFrame,
     seed: int,
     n_models: int,
+    n_target: int,
     n_curve: int,
 ) -> pd.DataFrame:
     """Measure every statistic of the gates ``weights``, ``target`` and ``curve`` per phrase.
@@ -66,8 +67,8 @@ def measure_gates(
         Draws permutations, phrases and vectors.
     n_models : int
         Randomised models. Each item is explained by one of them.
-    n_curve : int
-        Images of the gate ``curve``.
+    n_target, n_curve : int
+        Images of the gates ``target`` and ``curve``, which differ clearly enough on few.
 
     Returns
     -------
@@ -76,9 +77,9 @@ def measure_gates(
 
         ``R``: correlation with the map of the randomised model. ``D``: R less the mean correlation
         with the randomised model's maps of other images. ``mismatched``: correlation with the map
-        for another phrase, less that with the map after a shift by one pixel; ``random``: with
-        the map for a random vector instead. Of ``curve``: correlation with the map after one tower
-        is randomised from the projection down to ``layer``.
+        for another phrase, less that with the map after a shift by one pixel. ``random_target``:
+        the same with the map for a random vector. Of ``curve``: correlation with the map after one
+        tower is randomised from the projection down to ``layer``.
     """
     items = list_items(passes.direction, explainer, narratives, phrases, seed)
     if not items:
@@ -93,18 +94,30 @@ def measure_gates(
         own = [item for item, model in zip(items, numbers, strict=True) if model == number]
         with randomised(stock, names, seed, int(number)):
             maps = passes.explain(randomisable, own, targets)
-        rows += _compare_weights(own, matched, maps, seed)
-    rows += _compare_targets(passes, explainer, items, targets, matched, mismatched, seed)
-    drawn = draw_curve(items, n_curve, seed)
+        rows += compare_weights(own, matched, maps, seed)
+    drawn = draw_part(items, n_target, seed)
+    rows += _compare_targets(passes, explainer, drawn, targets, matched, mismatched, seed)
+    drawn = draw_part(items, n_curve, seed)
     rows += _compare_curves(passes, explainer, stock, randomisable, drawn, targets, matched, seed)
     return pd.DataFrame(rows, columns=MEASURED.names)
 
 
-def correlate(first: np.ndarray, second: np.ndarray) -> float:
-    """Compute Spearman's correlation of two maps (n_units,); 0 if one of them is constant."""
-    ranks = standard_ranks(np.stack([first, second], axis=1))
-    constant = is_constant(np.stack([first, second]))
-    return 0.0 if constant.any() else float(ranks[:, 0] @ ranks[:, 1])
+def correlate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Compute Spearman's correlation of every map with every other.
+
+    Parameters
+    ----------
+    first : ndarray of float, shape (n, n_units)
+    second : ndarray of float, shape (m, n_units)
+
+    Returns
+    -------
+    ndarray of float64, shape (n, m)
+        0 where one of the two is constant.
+    """
+    maps = np.concatenate([first, second])
+    ranks = np.where(is_constant(maps), 0, standard_ranks(maps.T))
+    return ranks[:, : len(first)].T @ ranks[:, len(first) :]
 
 
 def _find_maps(
@@ -133,25 +146,38 @@ def _find_maps(
     return matched, mismatched
 
 
-def _compare_weights(
+def compare_weights(
     items: list[Item], matched: dict[Key, np.ndarray], maps: dict[Key, np.ndarray], seed: int
 ) -> Iterator[tuple]:
-    """Yield R and D of the items that one randomised model explained."""
+    """Yield R and D of the items that one randomised model explained.
+
+    Parameters
+    ----------
+    items : list of Item
+    matched : dict of Key to ndarray, shape (n_units,)
+        The maps of the model as it is.
+    maps : dict of Key to ndarray, shape (1, n_units)
+        Those of the randomised model.
+    seed : int
+        Draws the other images.
+    """
+
+    def stack(item: Item, tables: dict[Key, np.ndarray], size: int | None = None) -> np.ndarray:
+        return np.stack([np.ravel(tables[key])[:size] for key in item.keys])
+
     for item in items:
-        others = _draw_others(item, items, seed)
-        for key in item.keys:
-            own, randomised_map = matched[key], maps[key][0]
-            r = correlate(own, randomised_map)
+        own, after = stack(item, matched), stack(item, maps)
+        differences = []
+        for other in _draw_others(item, items, seed):
+            foreign = stack(other, maps)
+            size = min(own.shape[1], foreign.shape[1])  # captions have their first words in common
+            same = np.diag(correlate(own[:, :size], after[:, :size]))
+            differences.append(same - correlate(own[:, :size], foreign[:, :size]).mean(axis=1))
+        for number, key in enumerate(item.keys):
+            r = correlate(own[[number]], after[[number]])[0, 0]
             yield _row(item, key, "weights", "R", r)
-            differences = []
-            for other in others:
-                for other_key in other.keys:
-                    foreign = maps[other_key][0]
-                    size = min(len(own), len(foreign))  # captions have their first words in common
-                    same = r if size == len(own) else correlate(own[:size], randomised_map[:size])
-                    differences.append(same - correlate(own[:size], foreign[:size]))
             if differences:
-                yield _row(item, key, "weights", "D", float(np.mean(differences)))
+                yield _row(item, key, "weights", "D", np.mean(differences, axis=0)[number])
             else:
                 yield _row(item, key, "weights", "D", np.nan, excluded="no_other_image")
 
@@ -181,16 +207,18 @@ def _compare_targets(
     is_image = passes.direction == "text_to_image"
     shifted = targets if is_image else _single(passes.embed_targets(explainer, items, shifted=True))
     asked = {
-        key: torch.cat([shifted[key], _draw_vector(shifted[key], key, seed)]) for key in shifted
+        key: torch.cat([shifted[key], _draw_vector(shifted[key], key, seed)])
+        for item in items
+        for key in item.keys
     }
     maps = passes.explain(explainer, items, asked, shifted=is_image)
     for item in items:
         for key in item.keys:
-            own, (after_shift, of_vector) = matched[key], maps[key]
-            reference = correlate(own, after_shift)
-            yield _row(item, key, "target", "random", correlate(own, of_vector) - reference)
+            own = matched[key][None]
+            reference, of_vector = correlate(own, maps[key])[0]
+            yield _row(item, key, "target", "random_target", of_vector - reference)
             if key in mismatched:
-                value = correlate(own, mismatched[key]) - reference
+                value = correlate(own, mismatched[key][None])[0, 0] - reference
                 yield _row(item, key, "target", "mismatched", value)
             else:
                 yield _row(item, key, "target", "mismatched", np.nan, excluded="no_partner")
@@ -220,7 +248,7 @@ def _compare_curves(
             maps = passes.explain(randomisable, items, targets)
         for item in items:
             for key in item.keys:
-                value = correlate(matched[key], maps[key][0])
+                value = correlate(matched[key][None], maps[key])[0, 0]
                 yield _row(item, key, "curve", f"{explained} tower", value, depth, layer)
     steps = list(_cascade(stock, other))
     embedded = []
@@ -232,8 +260,8 @@ def _compare_curves(
     maps = passes.explain(explainer, items, stacked)
     for item in items:
         for key in item.keys:
-            for (depth, layer, _), after in zip(steps, maps[key], strict=True):
-                value = correlate(matched[key], after)
+            values = correlate(matched[key][None], maps[key])[0]
+            for (depth, layer, _), value in zip(steps, values, strict=True):
                 yield _row(item, key, "curve", f"{other} tower", value, depth, layer)
 
 
