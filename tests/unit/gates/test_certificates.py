@@ -6,7 +6,7 @@ import pytest
 
 from clip_grounding.gates.certificates import BLIND, CERTIFICATES, UNMEASURED, certify
 from clip_grounding.gates.columns import MEASURED
-from clip_grounding.gates.plan import gates_share, list_blind, list_gated, list_permuted
+from clip_grounding.gates.plan import gates_share, list_blind, list_gated
 from clip_grounding.gates.summary import GATES, summarize_gates
 from clip_grounding.statistics.bootstrap import Bootstrap
 
@@ -112,7 +112,7 @@ CONFIG = {
         "directions": ["text_to_image", "image_to_text"],
         "baselines": ["random"],
     },
-    "gates": {"images": 100, "data": False},
+    "gates": {"images": 100},
 }
 
 
@@ -128,6 +128,3 @@ def test_the_plan_leaves_out_methods_without_a_prompt():
         for direction in CONFIG["evaluate"]["directions"]
     )
     assert gates_share(CONFIG, "scenes") == 0.25
-    assert list_permuted(CONFIG, "scenes") == []
-    asked = {**CONFIG, "gates": {"images": 100, "data": True}}
-    assert {model for model, _, _ in list_permuted(asked, "scenes")} == {"scenes-clip"}

@@ -97,6 +97,6 @@ def _draw_panel(axes: Axes, curves: pd.DataFrame, looks: dict[str, dict]) -> Non
     axes.axhline(0, color=FAINT, linewidth=0.6, zorder=1)
     axes.set_ylim(-0.6, 1.05)
     labels = ["none", *layers["layer"]]
-    step = -(-len(labels) // 14)  # towers of many layers have not all of them named
+    step = -(-len(labels) // 8)  # towers of many layers have not all of them named
     axes.set_xticks(range(0, len(labels), step), labels[::step], rotation=25)
     axes.tick_params(labelsize=_SMALL, length=2, pad=2, width=0.6)

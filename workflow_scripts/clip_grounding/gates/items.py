@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ class Item:
     shape: tuple[int, ...]
     tokens: Tokens | None
 
-    @property
+    @cached_property
     def keys(self) -> list[Key]:
         """The phrases' keys."""
         return list(zip(self.phrases["narrative"], self.phrases["phrase"], strict=True))

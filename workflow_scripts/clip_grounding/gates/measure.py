@@ -162,20 +162,23 @@ def compare_weights(
         Draws the other images.
     """
 
-    def stack(item: Item, tables: dict[Key, np.ndarray], size: int | None = None) -> np.ndarray:
+    def stack(item: Item, tables: dict[Key, np.ndarray], size: int | None = None):
         return np.stack([np.ravel(tables[key])[:size] for key in item.keys])
 
     for item in items:
         own, after = stack(item, matched), stack(item, maps)
-        differences = []
+        by_size: dict[int, list[Item]] = {}  # captions have only their first words in common
         for other in _draw_others(item, items, seed):
-            foreign = stack(other, maps)
-            size = min(own.shape[1], foreign.shape[1])  # captions have their first words in common
-            same = np.diag(correlate(own[:, :size], after[:, :size]))
-            differences.append(same - correlate(own[:, :size], foreign[:, :size]).mean(axis=1))
+            size = min(own.shape[1], int(other.units.max()) + 1)
+            by_size.setdefault(size, []).append(other)
+        differences = []
+        for size, others in by_size.items():
+            foreign = np.concatenate([stack(other, maps, size) for other in others])
+            rho = correlate(own[:, :size], np.concatenate([after[:, :size], foreign]))
+            differences += list(np.diag(rho) - rho[:, len(own) :].T)
+        same = np.diag(correlate(own, after))
         for number, key in enumerate(item.keys):
-            r = correlate(own[[number]], after[[number]])[0, 0]
-            yield _row(item, key, "weights", "R", r)
+            yield _row(item, key, "weights", "R", same[number])
             if differences:
                 yield _row(item, key, "weights", "D", np.mean(differences, axis=0)[number])
             else:

@@ -29,10 +29,3 @@ def list_blind(config: dict, dataset: str) -> list[list[str]]:
         for model, attribution, direction in list_explained(config, dataset)
         if not read_contract(config["attributions"][attribution]["kind"])["uses_prompt"]
     ]
-
-
-def list_permuted(config: dict, dataset: str) -> list[list[str]]:
-    """List those of `list_gated` whose model is trained here: the gate ``data`` is for them."""
-    if not config["gates"]["data"]:
-        return []
-    return [own for own in list_gated(config, dataset) if "train" in config["models"][own[0]]]
