@@ -74,7 +74,7 @@ def run_gates(
         )
         stock = load_stock(checkpoint, own)
         clip = open_model(stock, tokenizer.end_of_text, tokenizer.padding)
-        randomisable = replace(explainer, clip=with_precision(clip, getattr(torch, precision)))
+        randomisable = replace(explainer, clip=with_precision(clip, explainer.clip.image.precision))
         passes = Passes(direction, masks, archive.pixels)
         return measure_gates(
             passes, explainer, stock, randomisable, narratives, phrases, relevance, **settings
