@@ -26,6 +26,8 @@ include: "rules/relevance.smk"
 include: "rules/scores.smk"
 include: "rules/evidence_settings.smk"
 include: "rules/evidence.smk"
+include: "rules/gates_settings.smk"
+include: "rules/gates.smk"
 include: "rules/statistics.smk"
 include: "rules/figures_settings.smk"
 include: "rules/figures.smk"
@@ -58,6 +60,7 @@ rule all:
         examples_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
         evidence_of(CONFIG["dataset"]) if CONFIG["evidence"]["images"] != 0 else [],
+        gates_of(CONFIG["dataset"]) if CONFIG["gates"]["images"] != 0 else [],
 
 
 rule evidence:
@@ -65,6 +68,13 @@ rule evidence:
     localrule: True
     input:
         evidence_of(CONFIG["dataset"]),
+
+
+rule gates:
+    """Make the gates and certificates of the evaluated dataset (a target)."""
+    localrule: True
+    input:
+        gates_of(CONFIG["dataset"]),
 
 
 include: "rules/locks.smk"

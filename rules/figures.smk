@@ -34,8 +34,22 @@ EVIDENCE_CHARTS = {
     ),
 }
 
+# The same of the gates, which are not measured where `gates: images` is 0.
+GATES_CHARTS = {
+    "gates": (
+        [rules.summarize_gates.output.gates_csv, rules.summarize_gates.output.certificates_csv],
+        spec_of(),
+        "gates and certificates",
+    ),
+    "cascade": (
+        rules.summarize_gates.output.gates_csv,
+        model_spec,
+        "maps while the model is randomised",
+    ),
+}
 
-for chart, (tables, spec, label) in {**CHARTS, **EVIDENCE_CHARTS}.items():
+
+for chart, (tables, spec, label) in {**CHARTS, **EVIDENCE_CHARTS, **GATES_CHARTS}.items():
 
     rule:
         name:

@@ -12,6 +12,12 @@ def pair_spec(wildcards):
     )
 
 
+def model_spec(wildcards):
+    return spec_of(
+        model=models_of(wildcards.dataset)[0], confidence=CONFIG["bootstrap"]["confidence"]
+    )
+
+
 def bars_spec(wildcards):
     models, attributions = zip(*explained_pairs(wildcards.dataset), strict=True)
     return spec_of(

@@ -9,6 +9,9 @@ from snakemake.exceptions import LockException
 @cache
 def name_holder():
     """Have Snakemake's lock, which is taken after planning, leave a note and say who has it."""
+    settings = workflow.execution_settings
+    if settings is None or workflow.dryrun or not settings.lock:
+        return  # nothing runs
     take = workflow.persistence.lock
 
     @contextmanager
@@ -22,5 +25,4 @@ def name_holder():
         except LockException:
             raise WorkflowError(locks.describe_lock()) from None
 
-    if not workflow.dryrun and workflow.execution_settings.lock:
-        workflow.persistence.lock = lock
+    workflow.persistence.lock = lock

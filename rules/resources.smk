@@ -39,6 +39,24 @@ def relevance_minutes(wildcards, threads, attempt):
     )
 
 
+def gates_minutes(wildcards, threads, attempt):
+    """Return a request for a method's gates: some maps of each image, more of those of the curve."""
+    settings, whole = CONFIG["gates"], image_count(wildcards.dataset)
+    drawn = min(whole, 10 + 2 * gates_share(CONFIG, wildcards.dataset) * whole)
+    model = MODELS[wildcards.model]
+    return sizing.relevance_minutes(
+        images=sizing.gates_passes(
+            model, drawn, settings["target_images"], settings["curve_images"]
+        ),
+        model=model,
+        attribution=ATTRIBUTIONS[wildcards.attribution],
+        direction=wildcards.direction,
+        threads=threads,
+        gpu=uses_gpu(wildcards) > 0,
+        attempt=attempt,
+    )
+
+
 def relevance_mb(wildcards, attempt):
     return sizing.relevance_mb(
         model=MODELS[wildcards.model],

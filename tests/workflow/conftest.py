@@ -24,6 +24,7 @@ def tiny_config(checkpoint) -> dict:
         "figures": {"examples": 2},
         "gallery": {"items": 20},
         "evidence": {"images": 0},
+        "gates": {"images": 0},
     }
 
 

@@ -119,4 +119,5 @@ def png_config(url, checkpoint, **more) -> dict:
         "images_per_shard": 3,
         "figures": {"examples": 2},
         "evidence": {"images": 0},
+        "gates": {"images": 0},
     }

@@ -35,13 +35,13 @@ def evidence_share(config: dict, dataset: str) -> float:
 
     It is a share of the whole dataset, so that another `max_images` changes no draw.
     """
-    return _share_of(config, dataset, config["evidence"]["images"])
+    return share_of(config, dataset, config["evidence"]["images"])
 
 
 def removal_share(config: dict, dataset: str) -> float:
     """Return the share of the images whose maps are measured by removal; a part of the others."""
     images = config["evidence"]["removal_images"]
-    return min(evidence_share(config, dataset), _share_of(config, dataset, images))
+    return min(evidence_share(config, dataset), share_of(config, dataset, images))
 
 
 def list_maps(config: dict, dataset: str) -> list[list[str]]:
@@ -85,7 +85,8 @@ def list_measured(config: dict, dataset: str) -> list[list[str]]:
     ]
 
 
-def _share_of(config: dict, dataset: str, images: int | None) -> float:
+def share_of(config: dict, dataset: str, images: int | None) -> float:
+    """Return the share of a dataset that a number of images is; None means all of them."""
     if images is None:
         return 1.0
     return min(1.0, images / config["datasets"][dataset]["image_count"])

@@ -75,6 +75,20 @@ def load_model(folder: str | Path, device: torch.device, precision: str = "float
     return with_precision(clip, getattr(torch, precision))
 
 
+def load_stock(folder: str | Path, device: torch.device) -> nn.Module:
+    """Load the transformers model of a folder that `load_model` accepts, to change its weights."""
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(
+        folder,
+        config=stock_config(folder),
+        local_files_only=True,
+        dtype=torch.float32,
+        attn_implementation="sdpa",
+    )
+    return model.to(device).eval().requires_grad_(False)
+
+
 def open_model(
     model: nn.Module, end_of_text: int | None = None, padding: int | None = None
 ) -> Clip:

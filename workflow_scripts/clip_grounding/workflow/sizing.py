@@ -199,6 +199,15 @@ def relevance_batch(batch_size: int, attempt: int = 1) -> int:
     return max(1, batch_size // 2 ** (attempt - 1))
 
 
+def gates_passes(model: dict, images: float, target_images: int, curve_images: int) -> float:
+    """Estimate the images whose maps take as long as a method's gates.
+
+    Each image has maps of a randomised model, those of the target after a shift, and those of the
+    curve after each step down the towers.
+    """
+    return images + target_images + curve_images * (SIZES[size_class(model)].layers + 12 + 4)
+
+
 def evidence_passes(stage: str, subsets: int, controls: int) -> float:
     """Estimate the passes per image without some patches or words, as whole passes.
 
