@@ -68,3 +68,4 @@ rule evidence:
 
 
 include: "rules/memory.smk"
+include: "rules/signatures.smk"
