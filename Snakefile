@@ -79,3 +79,4 @@ rule gates:
 
 include: "rules/locks.smk"
 include: "rules/memory.smk"
+include: "rules/signatures.smk"
