@@ -52,7 +52,7 @@ def draw_cascade(gates: pd.DataFrame, model: str, confidence: float) -> Figure:
     """
     curves = gates[(gates["gate"] == "curve") & (gates["model"] == model)]
     attributions = list(dict.fromkeys(curves["attribution"]))
-    looks = {
+    looks: dict[str, dict] = {
         name: {
             "color": _PALETTE[number % len(_PALETTE)],
             "linestyle": _LINES[number // len(_PALETTE) % len(_LINES)],

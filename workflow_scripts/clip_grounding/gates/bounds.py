@@ -30,7 +30,7 @@ def upper_bounds(sums: np.ndarray, counts: np.ndarray, level: float = LEVEL) -> 
     """
     bounds = np.full(sums.shape[1], np.inf)
     for column, (own, count) in enumerate(zip(sums.T, counts.T, strict=True)):
-        n = np.count_nonzero(count)
+        n = int(np.count_nonzero(count))
         if n < 2:
             continue
         mean = own.sum() / count.sum()

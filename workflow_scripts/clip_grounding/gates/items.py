@@ -104,10 +104,10 @@ def list_items(
         if direction == "text_to_image":
             grid = explainer.clip.grid
             rectangle = content_rectangle(*file[1:], grid, explainer.preprocess.view)
-            units = np.full(grid, -1)
-            content = rectangle.crop(units)
+            places = np.full(grid, -1)
+            content = rectangle.crop(places)
             content[:] = np.arange(content.size).reshape(content.shape)
-            units, shape = units.ravel(), tuple(rectangle)
+            units, shape = places.ravel(), tuple(rectangle)
         else:
             tokens = explainer.tokenizer(record["text"])
             units = number_words(record["text"], tokens.starts)

@@ -54,7 +54,7 @@ class Passes:
         -------
         dict of Key to ndarray of float64, shape (n_targets, n_units)
         """
-        maps = {}
+        maps: dict[Key, np.ndarray] = {}
         for batch, own in self._explain_batches(explainer, items, targets, shifted):
             for item, rows in zip(batch, own, strict=True):
                 values = unit_values(rows, item.units)
@@ -95,18 +95,19 @@ class Passes:
             }
             embeddings = explainer.embed_texts(list(texts.values()))
             return {key: embeddings[text] for key, text in texts.items()}
+        assert self.masks is not None
         counts = self.masks.set_index(["image_id", "mask"])[["height", "width", "counts"]]
 
         def prepare(item: Item) -> list[np.ndarray]:
             pixels, regions = self.read_image(*item.file), []
             for mask in item.phrases["mask"]:
-                row = counts.loc[(item.image_id, mask)]
-                region = decode_region(*row, f"image {item.image_id}, mask {mask}")
+                height, width, code = counts.loc[(item.image_id, mask)]
+                region = decode_region(height, width, code, f"image {item.image_id}, mask {mask}")
                 own = explainer.preprocess(pixels * region[..., None])
                 regions.append(shift_pixels(own) if shifted else own)
             return regions
 
-        targets = {}
+        targets: dict[Key, Tensor] = {}
         for batch, prepared in explainer.prepare(items, prepare):
             keys = [key for item in batch for key in item.keys]
             regions = [region for own in prepared for region in own]
