@@ -103,7 +103,7 @@ def test_a_log_that_cannot_be_made_is_one_sentence(tmp_path):
         (errno.EDQUOT, "Disk quota exceeded): make room in"),
         (errno.EFBIG, "raise the limit on the size of files"),
         (errno.EROFS, "Read-only file system): check that"),
-        (errno.EACCES, "Permission denied): check that"),
+        (errno.EACCES, "Permission denied: allow it to be used"),
     ],
 )
 def test_each_reason_names_the_folder_and_the_remedy(tmp_path, number, remedy):

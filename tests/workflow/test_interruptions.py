@@ -1,12 +1,17 @@
 """A job that is killed leaves nothing that looks whole, and the next run carries on."""
 
+import shutil
 import signal
+import subprocess
 import threading
 import time
 
+import pandas as pd
 import psutil
 import pytest
 from workflows import Run
+
+from clip_grounding.tables import read_table
 
 pytestmark = pytest.mark.workflow
 
@@ -71,3 +76,24 @@ def test_an_interrupted_launcher_ends_its_jobs_and_the_next_run_goes_on(finished
     launcher.join()
     finished.snakemake(target, config=config)
     assert (finished / target).exists()
+
+
+def test_a_memory_that_is_removed_in_mid_run_is_one_sentence_and_no_loss(finished):
+    target = "results/tiny/relevance/random-clip/gradient-attention/text_to_image/0002.parquet"
+    right = read_table(finished / target)
+    (finished / target).unlink()
+    command, environment = finished.command(target)
+    run = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    memory = finished / ".snakemake"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(memory.glob("scripts/*compute_relevance.py")):
+        time.sleep(0.05)
+    shutil.rmtree(memory, ignore_errors=True)
+    said, _ = run.communicate()
+    if run.returncode:  # it may have been done with it
+        assert "removed while this run needed it: run again" in said
+    assert "Traceback" not in said
+    finished.snakemake(target)
+    pd.testing.assert_frame_equal(read_table(finished / target), right)

@@ -3,8 +3,7 @@
 The library knows nothing of Snakemake: the scripts beside it unpack a rule and call it.
 """
 
-import sys
-
+import __main__
 from clip_grounding.logs import show_last_words
 
 __version__ = "0.1.0"
@@ -12,6 +11,6 @@ __version__ = "0.1.0"
 AFFECTS_OUTPUT = False
 """No output depends on this file: an edit of it reruns nothing."""
 
-if hasattr(sys.modules["__main__"], "snakemake"):
+if hasattr(__main__, "snakemake"):
     # A rule's script, whose imports alone can need more memory than there is.
     show_last_words()

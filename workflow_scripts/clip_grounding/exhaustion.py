@@ -55,7 +55,11 @@ def describe_exhaustion(error: BaseException, outputs: Iterable[str] = ()) -> st
             return sentence
         if isinstance(cause, OSError) and cause.errno in (*_FULL, *_FORBIDDEN, errno.EFBIG):
             path = _unwritten(cause, outputs)
-            return None if path is None else str(describe_unwritable(path, cause))
+            if path is None:
+                return None
+            if cause.errno in (errno.EACCES, errno.EPERM):  # an input, too, can be forbidden
+                return f"{path}: {os.strerror(cause.errno)}: allow it to be used, {_GO_ON}"
+            return str(describe_unwritable(path, cause))
         if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
             return f"too many open files: raise the limit (ulimit -n) or lower --cores, {_GO_ON}"
     return None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clip_grounding.workflow.killed_jobs import explain_signals
+from clip_grounding.workflow.killed_jobs import explain_signals, read_run_log
 
 ENDED = """\
 RuleException:
@@ -43,3 +43,10 @@ def test_jobs_are_told_apart_and_ordinary_failures_left_to_their_logs():
 
 def test_a_run_without_killed_jobs_has_nothing_to_say():
     assert explain_signals("Building DAG of jobs...\n") == []
+
+
+def test_a_log_that_was_removed_is_said_and_stops_nothing(tmp_path, capsys):
+    assert read_run_log(tmp_path / "gone.log") == ""
+    assert "removed while this run needed it: run again" in capsys.readouterr().err
+    (tmp_path / "run.log").write_bytes(b"Building \xff\n")
+    assert read_run_log(tmp_path / "run.log").startswith("Building")

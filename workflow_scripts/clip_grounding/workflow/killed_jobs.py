@@ -1,6 +1,8 @@
 """Say at the end of a run which jobs were ended by a signal, and what that usually means."""
 
 import re
+import sys
+from pathlib import Path
 
 AFFECTS_OUTPUT = False
 """No output depends on this module: an edit of it reruns nothing."""
@@ -28,6 +30,18 @@ _MEANING = {
     ),
     "SIGBUS": "a disk that it read from is full or gone: make room and rerun",
 }
+
+
+def read_run_log(path: str | Path) -> str:
+    """Return Snakemake's log of a run; empty, with a word on it, if it was removed meanwhile."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        print(
+            f"{path}: removed while this run needed it: run again, finished files are kept",
+            file=sys.stderr,
+        )
+        return ""
 
 
 def explain_signals(run_log: str) -> list[str]:
