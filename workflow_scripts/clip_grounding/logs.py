@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from clip_grounding.errors import InputError
-from clip_grounding.exhaustion import (
+from clip_grounding.errors import (
+    InputError,
     causes_of,
     describe_exhaustion,
     describe_memory,

@@ -13,8 +13,7 @@ from clip_grounding.downloads.answers import DownloadError
 from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.urls import describe_url, is_remote, printable
 from clip_grounding.downloads.zips import Archive, ArchiveError, read_json
-from clip_grounding.errors import InputError
-from clip_grounding.exhaustion import describe_unwritable
+from clip_grounding.errors import InputError, describe_unwritable
 from clip_grounding.files import digest_file, replacing
 
 

@@ -31,7 +31,7 @@ from clip_grounding.downloads.connections import CHUNK, ask, open_session, read_
 from clip_grounding.downloads.progress import Progress
 from clip_grounding.downloads.spans import Span, add_span, count_bytes, find_gaps, remove_span
 from clip_grounding.downloads.urls import describe_url, plain_name
-from clip_grounding.exhaustion import describe_unwritable
+from clip_grounding.errors import describe_unwritable
 from clip_grounding.files import replacing, sync
 
 TIMEOUT = 60

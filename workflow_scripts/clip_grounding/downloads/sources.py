@@ -30,8 +30,7 @@ from clip_grounding.downloads.files import (
 from clip_grounding.downloads.members import fetch_members
 from clip_grounding.downloads.remote import RemoteFile
 from clip_grounding.downloads.urls import describe_url, is_remote, plain_name, stored_name
-from clip_grounding.errors import InputError
-from clip_grounding.exhaustion import describe_unwritable
+from clip_grounding.errors import InputError, describe_unwritable
 from clip_grounding.files import digest_files
 
 

@@ -10,8 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from clip_grounding.errors import InputError
-from clip_grounding.exhaustion import describe_unwritable
+from clip_grounding.errors import InputError, describe_unwritable
 
 AFFECTS_OUTPUT = False
 """No output depends on this module: an edit of it reruns nothing."""

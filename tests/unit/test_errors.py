@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clip_grounding.errors import InputError
-from clip_grounding.exhaustion import describe_exhaustion
+from clip_grounding.errors import InputError, describe_exhaustion
 
 LIBRARY = Path(__file__).parents[2] / "workflow_scripts"
 BEGIN = """
