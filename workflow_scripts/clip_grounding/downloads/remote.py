@@ -4,7 +4,6 @@ Bytes are fetched once. After any interruption, the next download asks for the r
 If-Range and the announced size tell whether the server still has the same file.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -31,7 +30,7 @@ from clip_grounding.downloads.connections import CHUNK, ask, open_session, read_
 from clip_grounding.downloads.progress import Progress
 from clip_grounding.downloads.spans import Span, add_span, count_bytes, find_gaps, remove_span
 from clip_grounding.downloads.urls import describe_url, plain_name
-from clip_grounding.errors import describe_unwritable
+from clip_grounding.errors import InputError, describe_unwritable
 from clip_grounding.files import replacing, sync
 
 TIMEOUT = 60
@@ -272,8 +271,13 @@ class RemoteFile:
         """Refuse a download that the disk has no room for, before its first byte."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         needed = 0 if self.size is None else min(stop, self.size) - start
-        if needed > shutil.disk_usage(self.path.parent).free:
-            raise OSError(errno.ENOSPC, f"{needed:,} bytes are to come")
+        free = shutil.disk_usage(self.path.parent).free
+        if needed > free:
+            raise InputError(
+                f"{self.path}: cannot be written ({needed:,} bytes are to come): make room in"
+                f" {self.path.parent}, where {free:,} bytes are free, and run again to go on where"
+                " it ended"
+            )
 
     def _receive(
         self, response: requests.Response, start: int, stop: int | None, progress: Progress

@@ -10,6 +10,7 @@ from clip_grounding.figures.style import (
     FAINT,
     LEGEND_ROW,
     PAGE_WIDTH,
+    PALETTE,
     add_axes,
     add_legend,
     add_notes,
@@ -17,7 +18,6 @@ from clip_grounding.figures.style import (
 )
 
 _TOWERS = ("image tower", "text tower")
-_PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222")
 _LINES = ("-", "--", ":", "-.")
 _SIZE = 7
 _SMALL = 6
@@ -54,8 +54,8 @@ def draw_cascade(gates: pd.DataFrame, model: str, confidence: float) -> Figure:
     attributions = list(dict.fromkeys(curves["attribution"]))
     looks: dict[str, dict] = {
         name: {
-            "color": _PALETTE[number % len(_PALETTE)],
-            "linestyle": _LINES[number // len(_PALETTE) % len(_LINES)],
+            "color": PALETTE[number % len(PALETTE)],
+            "linestyle": _LINES[number // len(PALETTE) % len(_LINES)],
         }
         for number, name in enumerate(attributions)
     }

@@ -6,8 +6,10 @@ from matplotlib.patches import Rectangle
 
 from clip_grounding.figures.style import (
     DIRECTION_LABELS,
+    FAILED,
     FAINT,
     PAGE_WIDTH,
+    PASSED,
     add_notes,
     add_rule,
     add_text,
@@ -23,7 +25,7 @@ _COLUMNS = {
 }
 """Heading of each statistic with a limit."""
 
-_FILLS = {True: "#CDE9DD", False: "#F3C9B8"}
+_FILLS = {True: PASSED, False: FAILED}
 _CERTIFICATES = {"passed": "certified", "failed": "not certified"}
 _SIZE = 7
 _SMALL = 6

@@ -54,6 +54,12 @@ LABELS = {
 DIRECTION_LABELS = {"text_to_image": "text to image", "image_to_text": "image to text"}
 """Name per direction, in the order in which directions are drawn."""
 
+PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#222222")
+"""Colours of lines that are named in a legend: Okabe and Ito's, and black."""
+
+PASSED, FAILED = "#CDE9DD", "#F3C9B8"
+"""Fills of what is passed and what is not."""
+
 INK = "#222222"
 FAINT = "#767676"
 """The lightest grey with enough contrast for text on white (4.5 : 1)."""
