@@ -14,6 +14,10 @@ def has_evidence(wildcards):
     return CONFIG["evidence"]["images"] != 0
 
 
+def has_gates(wildcards):
+    return CONFIG["gates"]["images"] != 0
+
+
 def all_images_inputs(wildcards):
     return images_files(wildcards.dataset, shards_of(wildcards.dataset))
 

@@ -79,6 +79,7 @@ rule rank_contenders:
     """Rank the models and attributions by score, with groups that do not differ significantly."""
     input:
         scores=score_tables,
+        certificates=branch(has_gates, then=rules.summarize_gates.output.certificates),
     output:
         rankings=report(
             "results/{dataset}/rankings.csv",

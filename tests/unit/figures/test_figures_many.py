@@ -270,3 +270,16 @@ def test_costs_in_the_charts_of_tests_are_as_in_a_summary():
     assert summary_of(["b32"], 12)["seconds_per_map"].notna().any()
     assert set(draw_all(["b32"])) >= {"heatmap", "cost"}
     assert len(costs_of(["b32"])) == 2
+
+
+def test_the_heat_map_marks_who_is_certified():
+    rankings = rankings_of(["model"], MANY[:3])
+    states = ["passed", "failed", "not applicable"] * 2
+    figure = draw_heatmap(rankings.assign(certificate=states), 0.95)
+    assert_legible(figure)
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert sum(text.endswith(" ✓") for text in texts) == 2
+    assert sum(text.endswith(" ×") for text in texts) == 2
+    assert any("certificates.csv" in text.get_text() for text in figure.texts)
+    unmarked = draw_heatmap(rankings.assign(certificate=None), 0.95)
+    assert not any("certificates.csv" in text.get_text() for text in unmarked.texts)

@@ -10,7 +10,12 @@ from score_tables import RANDOM, UNIMODAL, phrase_keys, phrase_tables, score_tab
 
 from clip_grounding.statistics.bootstrap import Bootstrap
 from clip_grounding.statistics.paired import METRICS
-from clip_grounding.statistics.rankings import COLUMNS, find_tie_groups, rank_contenders
+from clip_grounding.statistics.rankings import (
+    COLUMNS,
+    add_certificates,
+    find_tie_groups,
+    rank_contenders,
+)
 from clip_grounding.statistics.summary import summarize
 
 KEYS = phrase_keys(60)
@@ -143,3 +148,16 @@ def test_groups_never_fall_and_their_members_are_tied_with_the_leader(p_values):
 @pytest.mark.parametrize("n", [0, 1])
 def test_no_or_one_contender_make_no_trouble(n):
     assert find_tie_groups(np.ones((n, n)), 0.05).tolist() == [1] * n
+
+
+def test_a_rank_says_whether_its_method_is_certified():
+    rankings = rank_contenders(score_table(KEYS, [RANDOM, *contenders(2)]), BOOTSTRAP)
+    assert add_certificates(rankings, None)["certificate"].isna().all()
+    first = rankings.iloc[0]
+    own = {name: first[name] for name in ("direction", "model", "attribution")}
+    certificates = pd.DataFrame([{**own, "certificate": "failed", "reason": "it is blind"}])
+    certified = add_certificates(rankings, certificates)
+    assert list(certified) == [*COLUMNS, "certificate"]
+    is_own = (rankings[list(own)] == pd.Series(own)).all(axis=1)
+    assert (certified.loc[is_own, "certificate"] == "failed").all()
+    assert certified.loc[~is_own, "certificate"].isna().all()

@@ -14,6 +14,7 @@ from clip_grounding.figures.style import (
     FAINT,
     INK,
     LEGEND_ROW,
+    NOTE_LINE,
     PAGE_WIDTH,
     add_axes,
     add_legend,
@@ -26,6 +27,7 @@ from clip_grounding.figures.style import (
 _METRIC = "ap"
 _SHADES = LinearSegmentedColormap.from_list("shades", ["white", COLORS["matched"]])
 _PALEST, _DARKEST = 0.04, 0.7  # of the shades: print stays readable on the darkest
+_MARKS = {"passed": " ✓", "failed": " ×"}
 _TIED = "the best of its direction, and those tied with it"
 _MISSING = "no scored maps in this direction"
 _SIZE = 7
@@ -66,6 +68,7 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
         for direction in DIRECTION_LABELS
         if len(own := rows[rows["direction"] == direction])
     ]
+    marked = rows[rows["certificate"].isin(_MARKS)] if "certificate" in rows else rows.iloc[:0]
     names = {
         axis: max((text_width(name, _SMALL) / 72 for name in rows[axis].unique()), default=0)
         for axis in ("attribution", "model")
@@ -79,15 +82,18 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
     note = (
         f"Mean strict AP, {100 * confidence:g} % interval below it; colours from lowest to highest"
     )
+    if not marked.empty:
+        note += "\n✓ certified, × not (certificates.csv)"
     handles = _legend_handles(tables)
     needed = [
-        text_width(note, _SMALL) / 72,
+        *(text_width(line, _SMALL) / 72 for line in note.splitlines()),
         *(text_width(str(h.get_label()), _SMALL) / 72 + 0.5 for h in handles),
     ]
     width = max(left + n_columns * column, max(needed) + _MARGIN) + _MARGIN
     above = _MARGIN + LEGEND_ROW * len(handles)
     insides = [_ROW * own["attribution"].nunique() for _, own in tables]
-    height = above + sum(_TITLE + heads + inside + _GAP for inside in insides) + _BELOW - _GAP
+    below = _BELOW + NOTE_LINE * (not marked.empty)
+    height = above + sum(_TITLE + heads + inside + _GAP for inside in insides) + below - _GAP
     with house_style():
         figure = Figure(figsize=(width, height))
         top = above
@@ -100,7 +106,8 @@ def draw_heatmap(rankings: pd.DataFrame, confidence: float) -> Figure:
             _draw_cells(axes, own)
             _name_axes(axes, own, left, 0 if is_level else 90)
             top += inside + _GAP
-        add_text(figure, _MARGIN, height - _MARGIN, note, fontsize=_SMALL)
+        for number, line in enumerate(reversed(note.splitlines())):
+            add_text(figure, _MARGIN, height - _MARGIN - NOTE_LINE * number, line, fontsize=_SMALL)
         add_legend(figure, handles, columns=1)
     return figure
 
@@ -130,8 +137,9 @@ def _draw_cells(axes: Axes, rows: pd.DataFrame) -> None:
                 axes.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.9, **_tied_looks()))
             interval = f"{cell['ci_low']:.3f}–{cell['ci_high']:.3f}"
             looks: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
+            mark = _MARKS.get(cell.get("certificate"), "")
             axes.text(
-                x + 0.5, y + 0.36, f"{cell['mean']:.3f}", fontsize=_SMALL,
+                x + 0.5, y + 0.36, f"{cell['mean']:.3f}{mark}", fontsize=_SMALL,
                 fontweight="bold" if is_tied else "normal", **looks,
             )  # fmt: skip
             axes.text(x + 0.5, y + 0.74, interval, fontsize=_PRINT, **looks)

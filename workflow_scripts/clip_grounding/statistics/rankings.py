@@ -27,7 +27,7 @@ from clip_grounding.statistics.bootstrap import (
 )
 from clip_grounding.statistics.comparisons import sum_differences
 from clip_grounding.statistics.paired import PairedScores, Scores, each_direction, pair_scores
-from clip_grounding.vocabulary import CONTENDER, EFFECT_METRICS, MAP_METRICS
+from clip_grounding.vocabulary import CONTENDER, EFFECT_METRICS, EVALUATION, MAP_METRICS
 
 RANKED = {
     "ap": "strict",
@@ -76,6 +76,28 @@ def rank_contenders(scores: Scores, bootstrap: Bootstrap) -> pd.DataFrame:
     return rankings.sort_values(
         ["protocol", "direction"], ascending=[False, True], kind="stable", ignore_index=True
     )
+
+
+def add_certificates(rankings: pd.DataFrame, certificates: pd.DataFrame | None) -> pd.DataFrame:
+    """Put beside each rank whether the method is certified on the model.
+
+    Parameters
+    ----------
+    rankings : DataFrame
+        The result of `rank_contenders`.
+    certificates : DataFrame or None
+        Rows of ``certificates.parquet``; None where nothing is tested.
+
+    Returns
+    -------
+    DataFrame
+        With the column ``certificate``: ``passed``, ``failed`` or ``not applicable``; missing for
+        what has no certificate.
+    """
+    if certificates is None:
+        return rankings.assign(certificate=None)
+    known = certificates[[*EVALUATION, "certificate"]]
+    return rankings.merge(known, how="left", on=EVALUATION, validate="many_to_one")
 
 
 def share_phrases(paired: PairedScores, metric: str) -> PairedScores:
