@@ -108,7 +108,7 @@ def _write_row(figure: Figure, top: float, row, columns: list, cells: pd.DataFra
             continue
         cell = cells.loc[key]
         _fill(figure, left, top, width, _FILLS[bool(cell["passed"])])
-        text = f"{cell['mean']:.2f} < {cell['bound']:.2f}".replace("-", "−")
+        text = f"{cell['mean']:z.2f} < {cell['bound']:z.2f}".replace("-", "−")
         add_text(figure, left + 0.06, base, text, fontsize=_SIZE)
     left = PAGE_WIDTH - _MARGIN - _CERTIFICATE
     if row.certificate in _CERTIFICATES:
