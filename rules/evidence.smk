@@ -22,7 +22,7 @@ rule measure_effects:
         "logs/{dataset}/measure_effects/{model}/{direction}/{part}.log",
     benchmark:
         "benchmarks/{dataset}/measure_effects/{model}/{direction}/{part}.tsv"
-    threads: torch_threads
+    threads: 4
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
@@ -51,7 +51,7 @@ rule measure_similarities:
         "logs/{dataset}/measure_similarities/{model}/{direction}/{part}.log",
     benchmark:
         "benchmarks/{dataset}/measure_similarities/{model}/{direction}/{part}.tsv"
-    threads: torch_threads
+    threads: 4
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,
@@ -84,7 +84,7 @@ rule measure_removal:
         "logs/{dataset}/measure_removal/{model}/{attribution}/{direction}/{part}.log",
     benchmark:
         "benchmarks/{dataset}/measure_removal/{model}/{attribution}/{direction}/{part}.tsv"
-    threads: torch_threads
+    threads: 4
     resources:
         gpu=uses_gpu,
         mem_mb=evidence_mb,

@@ -31,7 +31,7 @@ rule compute_relevance:
         "logs/{dataset}/compute_relevance/{model}/{attribution}/{direction}/{shard}.log",
     benchmark:
         "benchmarks/{dataset}/compute_relevance/{model}/{attribution}/{direction}/{shard}.tsv"
-    threads: torch_threads
+    threads: 4
     resources:
         gpu=uses_gpu,
         mem_mb=relevance_mb,

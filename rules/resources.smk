@@ -11,13 +11,6 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
-# A job of one model loads it for some seconds on one thread: on few cores two jobs side by side
-# take less time than one after the other.
-def torch_threads(wildcards):
-    cores = workflow.resource_settings.cores if workflow.is_main_process else None
-    return max(1, min(4, cores // 2)) if cores else 4
-
-
 def uses_gpu(wildcards):
     return 0 if CONFIG["device"] == "cpu" else 1
 

@@ -43,6 +43,8 @@ def test_gates_rerun_no_map_and_no_score(finished):
         "summarize_gates": 1,
         "plot_gates": 1,
         "plot_cascade": 1,
+        "rank_contenders": 1,  # which say who is certified
+        "plot_heatmap": 1,
     }
 
 

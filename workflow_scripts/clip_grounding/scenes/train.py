@@ -5,7 +5,10 @@ It learns within minutes on two cores, and what it looks at can be checked again
 
 import json
 import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +32,8 @@ from clip_grounding.scenes.tokenizer import (
 )
 
 IMAGE_SIZE = 64
+
+_Item = TypeVar("_Item")
 
 _PATCH = 8
 _WIDTH = 96
@@ -180,9 +185,11 @@ def _fit(model: CLIPModel, tokenizer: Tokenizer, batches, steps: int, learning_r
     tokenizer.enable_padding(pad_id=tokenizer.token_to_id(PAD), pad_token=PAD)
     tokenizer.enable_truncation(CONTEXT_LENGTH)
     model.train()
-    with tqdm(batches, total=steps, desc="train", unit="step", mininterval=1) as progress:
-        for batch in progress:
-            loss = _batch_loss(model, tokenizer, batch)
+    inputs = _work_ahead(_prepare_batch(tokenizer, batch) for batch in batches)
+    with tqdm(inputs, total=steps, desc="train", unit="step", mininterval=1) as progress:
+        for pixels, ids, ambiguous in progress:
+            output = model(input_ids=torch.tensor(ids), pixel_values=torch.from_numpy(pixels))
+            loss = contrastive_loss(output.logits_per_image, torch.from_numpy(ambiguous))
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
@@ -196,11 +203,22 @@ def _fit(model: CLIPModel, tokenizer: Tokenizer, batches, steps: int, learning_r
     model.eval()
 
 
-def _batch_loss(model: CLIPModel, tokenizer: Tokenizer, batch: Batch) -> Tensor:
+def _prepare_batch(
+    tokenizer: Tokenizer, batch: Batch
+) -> tuple[np.ndarray, list[list[int]], np.ndarray]:
+    """Return a batch's pixels, token ids and ambiguous pairs."""
     pixels = np.stack([prepare_image(image) for image in batch.images])
     ids = [encoding.ids for encoding in tokenizer.encode_batch(batch.texts)]
-    output = model(input_ids=torch.tensor(ids), pixel_values=torch.from_numpy(pixels))
-    return contrastive_loss(output.logits_per_image, torch.from_numpy(batch.ambiguous))
+    return pixels, ids, batch.ambiguous
+
+
+def _work_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """Yield items, each of which is made in another thread while the one before it is used."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 def _save(model: CLIPModel, tokenizer: Tokenizer, folder: Path) -> None:
