@@ -78,7 +78,8 @@ def test_an_interrupted_launcher_ends_its_jobs_and_the_next_run_goes_on(finished
     assert (finished / target).exists()
 
 
-def test_a_memory_that_is_removed_in_mid_run_is_one_sentence_and_no_loss(finished):
+def test_a_memory_that_is_removed_in_mid_run_is_one_sentence_and_no_loss(finished, tmp_path):
+    finished = copy_run(finished, tmp_path / "run")
     target = "results/tiny/relevance/random-clip/gradient-attention/text_to_image/0002.parquet"
     right = read_table(finished / target)
     (finished / target).unlink()

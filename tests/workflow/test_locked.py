@@ -6,13 +6,15 @@ import time
 import pandas as pd
 import psutil
 import pytest
+from workflows import copy_run
 
 from clip_grounding.tables import read_table
 
 pytestmark = pytest.mark.workflow
 
 
-def test_a_second_run_names_the_first_and_following_it_helps(finished):
+def test_a_second_run_names_the_first_and_following_it_helps(finished, tmp_path):
+    finished = copy_run(finished, tmp_path / "run")
     target = "results/tiny/relevance/random-clip/gradient-attention/image_to_text/0000.parquet"
     right = read_table(finished / target)
     (finished / target).unlink()
