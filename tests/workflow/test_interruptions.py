@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import psutil
 import pytest
-from workflows import Run
+from workflows import Run, copy_run
 
 from clip_grounding.tables import read_table
 

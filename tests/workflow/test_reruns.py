@@ -184,7 +184,7 @@ SETTINGS = {
     ),
     "`baselines`, one fewer": (
         {"evaluate": {"baselines": ["random", "empty"]}},
-        SUMMARIES | ALL_FIGURES - {"plot_waterfall", *PICTURES},
+        SUMMARIES | ALL_FIGURES - PICTURES,
     ),
     "`directions`, one fewer": (
         {"evaluate": {"directions": ["text_to_image"]}},
