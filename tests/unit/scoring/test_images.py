@@ -12,7 +12,7 @@ from slow_scores import slow_text_to_image
 
 from clip_grounding.errors import InputError
 from clip_grounding.models.tokenizer import TextTokenizer
-from clip_grounding.scoring import images
+from clip_grounding.scoring import image_regions, images
 from clip_grounding.scoring.baselines import list_baselines, read_baseline
 from clip_grounding.scoring.captions import score_baseline_image_to_text, score_image_to_text
 from clip_grounding.scoring.images import (
@@ -324,12 +324,14 @@ def many_phrases(n_phrases: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFra
     return relevance, pd.DataFrame(phrases).assign(**keys), masks
 
 
-@pytest.mark.parametrize(("name", "value"), [("_ROWS", 7), ("_KEPT_PIXELS", 1000)])
-def test_an_image_in_parts_scores_the_same_as_at_once(monkeypatch, name, value):
+@pytest.mark.parametrize(
+    ("module", "name", "value"), [(images, "_ROWS", 7), (image_regions, "_KEPT_PIXELS", 1000)]
+)
+def test_an_image_in_parts_scores_the_same_as_at_once(monkeypatch, module, name, value):
     shard = many_phrases(40)
     at_once = score_text_to_image(*shard, seed=5)
     noise = score_baseline_text_to_image("random", *shard[1:], (3, 3), seed=5)
-    monkeypatch.setattr(images, name, value)
+    monkeypatch.setattr(module, name, value)
     pd.testing.assert_frame_equal(score_text_to_image(*shard, seed=5), at_once, check_exact=True)
     pd.testing.assert_frame_equal(
         score_baseline_text_to_image("random", *shard[1:], (3, 3), seed=5), noise, check_exact=True
