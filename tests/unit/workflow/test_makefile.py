@@ -43,4 +43,4 @@ def test_a_folder_with_spaces_and_other_letters_is_no_hindrance(tmp_path):
     program.chmod(0o755)
     for name in ("requirements.txt", "constraints.txt", ".venv/.installed"):
         (folder / name).touch()
-    assert "ran with 4 arguments" in make(folder, "demo", "CORES=1")
+    assert "ran with 9 arguments" in make(folder, "demo", "CORES=1")
