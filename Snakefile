@@ -15,6 +15,7 @@ report: "rules/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/rerun.smk"
 include: "rules/paths.smk"
 include: "rules/sources.smk"
 include: "rules/resources.smk"
@@ -59,8 +60,8 @@ rule all:
         charts_of(CONFIG["dataset"], CHARTS),
         examples_of(CONFIG["dataset"]),
         animations_of(CONFIG["dataset"]),
-        evidence_of(CONFIG["dataset"]) if CONFIG["evidence"]["images"] != 0 else [],
-        gates_of(CONFIG["dataset"]) if CONFIG["gates"]["images"] != 0 else [],
+        evidence_of(CONFIG["dataset"]) if HAS_EVIDENCE else [],
+        gates_of(CONFIG["dataset"]) if HAS_GATES else [],
 
 
 rule evidence:

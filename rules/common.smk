@@ -1,19 +1,10 @@
 """Shared by the rules: the validated settings, the shards and the contenders.
 
-A rule's `spec` is one string of canonical JSON with exactly the settings that its output
-depends on, so that changing a setting reruns what it concerns and nothing else. Settings
-that change how a job runs but not what it makes (device, batch_size, threads) are not in
-it; scripts read those from `snakemake.config`. A rule's `code` is the fingerprint of its
-script and of what of the library it can reach. Downloads have none: they never run again for
-an edit.
-
 The linter wants rules and functions in files of their own. So a rule's `spec` and inputs stand in
 the rule where one expression is enough; longer ones are `<rule>_spec` and `<rule>_inputs` in
 `<stage>_settings.smk`, which is included before `<stage>.smk`.
 """
 
-import atexit
-import json
 import os
 import re
 import shlex
@@ -32,8 +23,6 @@ sys.path.insert(0, os.path.join(REPOSITORY, "workflow_scripts"))
 from clip_grounding.errors import InputError
 from clip_grounding.workflow import contenders
 from clip_grounding.workflow.config import validate_config
-from clip_grounding.workflow.code_memory import CodeMemory
-from clip_grounding.workflow.fingerprint import record_code
 from clip_grounding.workflow.places import Layer
 from clip_grounding.workflow.settings_files import read_given, read_settings
 from clip_grounding.workflow.shards import list_shards
@@ -75,6 +64,8 @@ MODELS = CONFIG["models"]
 ATTRIBUTIONS = CONFIG["attributions"]
 EVALUATE = CONFIG["evaluate"]
 DIRECTIONS = EVALUATE["directions"]
+HAS_EVIDENCE = CONFIG["evidence"]["images"] != 0
+HAS_GATES = CONFIG["gates"]["images"] != 0
 
 
 def one_of(names):
@@ -99,34 +90,6 @@ wildcard_constraints:
     shard=r"\d+",
     part=r"\d+",
     narrative=r"auto|0|[1-9]\d*",
-
-
-def spec_of(**settings):
-    """Canonical JSON of a job's settings: the same settings are the same string."""
-    return json.dumps(settings, sort_keys=True, separators=(",", ":"))
-
-
-CODE = CodeMemory(Path(REPOSITORY, "workflow_scripts"))
-if workflow.is_main_process:
-    atexit.register(CODE.save)
-
-
-@cache
-def code_of(script, *roots):
-    """Fingerprint of what a script runs; its edit reruns the rule, a touched file does not.
-
-    `roots` are the modules of the library that the script finds by a setting. The run's main
-    process records what the fingerprint stands for, under results/.code.
-    """
-    path = Path(REPOSITORY, "workflow_scripts", f"{script}.py")
-    code = CODE.fingerprint(path, roots)
-    if workflow.is_main_process:
-        record_code(code, path, roots)
-    return code
-
-
-# How the evaluated baselines are shown, which figures read from a folder and not by name.
-LOOKS = [f"clip_grounding.scoring.baselines.{kind}.CONTRACT" for kind in EVALUATE["baselines"]]
 
 
 @cache

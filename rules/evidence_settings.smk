@@ -16,7 +16,7 @@ def evidence_of(dataset):
 
 
 def require_evidence():
-    if CONFIG["evidence"]["images"] == 0:
+    if not HAS_EVIDENCE:
         raise WorkflowError(
             "evidence: images is 0, so there is no evidence to measure: set it to a number of"
             " images, or to null for all"
@@ -129,5 +129,5 @@ def map_files(pattern, list_maps):
 def score_tables(wildcards):
     """Return the tables whose rows are averaged, compared and ranked: a row per phrase."""
     scores = rules.collect_scores.output.scores
-    evidence = rules.collect_evidence.output if CONFIG["evidence"]["images"] != 0 else []
+    evidence = rules.collect_evidence.output if HAS_EVIDENCE else []
     return expand([scores, *evidence], dataset=wildcards.dataset)

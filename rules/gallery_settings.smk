@@ -6,7 +6,7 @@ from clip_grounding.gallery.page import ASSETS
 
 def evidence_inputs(wildcards):
     """Return the tables of the evidence that the page shows; none where no image is measured."""
-    if CONFIG["evidence"]["images"] == 0:
+    if not HAS_EVIDENCE:
         return {}
     maps = {
         "outcomes": rules.score_evidence.output.outcomes,
@@ -31,11 +31,7 @@ def build_gallery_spec(wildcards):
             if any(direction == own for _, _, own in explained_of(wildcards.dataset))
         ],
         evaluations=explained_of(wildcards.dataset),
-        measured=(
-            plan.list_measured(CONFIG, wildcards.dataset)
-            if CONFIG["evidence"]["images"] != 0
-            else []
-        ),
+        measured=(plan.list_measured(CONFIG, wildcards.dataset) if HAS_EVIDENCE else []),
         shards=len(shards_of(wildcards.dataset)),
         parts=len(parts_of(wildcards.dataset)),
         seed=CONFIG["seed"],

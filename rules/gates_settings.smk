@@ -11,11 +11,11 @@ def gates_of(dataset):
 
 
 def has_evidence(wildcards):
-    return CONFIG["evidence"]["images"] != 0
+    return HAS_EVIDENCE
 
 
 def has_gates(wildcards):
-    return CONFIG["gates"]["images"] != 0
+    return HAS_GATES
 
 
 def all_images_inputs(wildcards):
@@ -47,7 +47,7 @@ def measure_gates_spec(wildcards):
 
 def gates_files(wildcards):
     """Return the gates of every method that has a prompt."""
-    if CONFIG["gates"]["images"] == 0:
+    if not HAS_GATES:
         raise WorkflowError(
             "gates: images is 0, so there is no gate to pass: set it to a number of images, or to"
             " null for all"

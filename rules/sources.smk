@@ -5,6 +5,7 @@ a job behind an ancient input.
 """
 
 import hashlib
+import json
 
 from clip_grounding.models.checkpoints import digest_folder, stay_offline
 from clip_grounding.workflow.places import is_local_folder

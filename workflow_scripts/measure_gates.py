@@ -5,8 +5,8 @@ from pathlib import Path
 from clip_grounding.attribution import load_attribution
 from clip_grounding.evidence.draws import sample_phrases
 from clip_grounding.gates.columns import MEASURED
-from clip_grounding.gates.jobs import read_drawn, run_gates
-from clip_grounding.tables import read_shard
+from clip_grounding.gates.jobs import run_gates
+from clip_grounding.tables import read_images, read_shard
 from clip_grounding.workflow.job import start_job
 
 job = start_job(snakemake)
@@ -21,8 +21,8 @@ gates = run_gates(
     spec["split"],
     narratives=read_shard(inputs.narratives, spec["span"]),
     phrases=phrases,
-    masks=read_drawn(inputs.masks, phrases) if inputs.get("masks") else None,
-    relevance=read_drawn(inputs.relevance, phrases),
+    masks=read_images(inputs.masks, phrases["image_id"]) if inputs.get("masks") else None,
+    relevance=read_images(inputs.relevance, phrases["image_id"]),
     device=snakemake.config["device"],
     precision=spec["precision"],
     batch_size=snakemake.resources.batch_size,

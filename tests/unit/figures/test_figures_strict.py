@@ -1,10 +1,5 @@
 """The charts of the strict protocol: they say what the tables say, and stay readable."""
 
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,23 +19,19 @@ from charts import (
 )
 from matplotlib.colors import to_hex
 
-from clip_grounding.figures import style
 from clip_grounding.figures.area import draw_area
 from clip_grounding.figures.bars import draw_scores
 from clip_grounding.figures.differences import draw_differences
 from clip_grounding.figures.selection import of_model
 from clip_grounding.figures.slices import MARKERS, ROWS, draw_slices
 from clip_grounding.figures.style import (
-    BASELINES,
     COLORS,
-    LABELS,
     PAGE_HEIGHT,
     PAGE_WIDTH,
     save_figure,
 )
 from clip_grounding.figures.thresholds import draw_thresholds
 from clip_grounding.figures.waterfall import FINAL, STEPS, draw_waterfall
-from clip_grounding.gallery.index import ORDER
 from clip_grounding.scoring import waterfall as steps_of
 from clip_grounding.scoring.strict import LEVELS
 from clip_grounding.statistics.areas import EDGES, average_by_area
@@ -48,7 +39,6 @@ from clip_grounding.statistics.bootstrap import FEWEST_IMAGES
 from clip_grounding.statistics.comparisons import compare
 from clip_grounding.statistics.curves import average_curves
 from clip_grounding.statistics.slices import SLICES
-from clip_grounding.vocabulary import PROMPTS
 
 
 @pytest.mark.parametrize(
@@ -68,48 +58,6 @@ def test_no_text_overlaps_and_ten_models_fit_a_page(models, direction, attributi
             width, height = figure.get_size_inches()
             assert width <= PAGE_WIDTH, name
             assert height <= PAGE_HEIGHT + 1e-6, name
-
-
-def test_every_colour_is_named_in_the_style_file():
-    folder = Path(style.__file__).parent
-    for path in folder.glob("*.py"):
-        if path.name != "style.py":
-            assert not re.findall(r"[\"']#[0-9A-Fa-f]{6}", path.read_text()), path.name
-    others = {style.PHRASE, style.BAND, style.COUNTS, style.PUBLISHED, *style.WORD_SHADES}
-    assert not others & set(COLORS.values())
-
-
-def test_the_same_charts_are_the_same_bytes(tmp_path):
-    for run in ("one", "two"):
-        for name, figure in draw_all(["b32"]).items():
-            save_figure(figure, [tmp_path / run / f"{name}.pdf"], dpi=60)
-    files = sorted((tmp_path / "one").iterdir())
-    assert len(files) == 9
-    for file in files:
-        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
-
-
-def test_every_contender_has_a_colour_of_its_own():
-    assert list(COLORS) == list(LABELS)
-    assert set(COLORS) == set(ORDER) == {*BASELINES, *PROMPTS}
-    assert len(set(COLORS.values())) == len(COLORS)
-
-
-def test_drawing_needs_no_torch():
-    modules = (
-        "area",
-        "bars",
-        "cost",
-        "differences",
-        "heatmap",
-        "slices",
-        "thresholds",
-        "waterfall",
-    )
-    code = "".join(f"import clip_grounding.figures.{name}\n" for name in modules)
-    code += "import sys; assert 'torch' not in sys.modules"
-    library = str(Path(__file__).parents[3] / "workflow_scripts")
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": library})
 
 
 # Bars.

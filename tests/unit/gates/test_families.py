@@ -6,7 +6,8 @@ from saved_models import save_model
 
 from clip_grounding.attribution import load_attribution
 from clip_grounding.gates.columns import LIMITS
-from clip_grounding.gates.jobs import read_drawn, run_gates
+from clip_grounding.gates.jobs import run_gates
+from clip_grounding.tables import read_images
 
 SHORT = 24
 """Context of SigLIP 2 here, which cuts some captions."""
@@ -20,7 +21,7 @@ def test_every_statistic_is_there(small, tmp_path, kind, direction):
     phrases = small.phrases[small.phrases["image_rank"] < 6]
     path = tmp_path / "relevance.parquet"
     small.relevance(direction, layers="all", checkpoint=folder).to_parquet(path)
-    relevance = read_drawn([path], phrases)
+    relevance = read_images([path], phrases["image_id"])
     assert set(relevance["image_id"]) == set(phrases["image_id"])
     table = run_gates(
         direction,
@@ -53,6 +54,6 @@ def test_every_statistic_is_there(small, tmp_path, kind, direction):
 def test_no_drawn_image_is_no_row(small, tmp_path):
     path = tmp_path / "relevance.parquet"
     small.relevance("text_to_image").to_parquet(path)
-    rows = read_drawn([path, path], small.phrases[:0])
+    rows = read_images([path, path], small.phrases[:0]["image_id"])
     assert isinstance(rows, pd.DataFrame)
     assert rows.empty

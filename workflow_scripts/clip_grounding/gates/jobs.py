@@ -17,13 +17,6 @@ from clip_grounding.models.towers import with_precision
 from clip_grounding.relevance.batches import MemoryFit
 from clip_grounding.relevance.devices import reserve_device
 from clip_grounding.relevance.job import Explainer
-from clip_grounding.tables import read_table
-
-
-def read_drawn(paths: list[str], phrases: pd.DataFrame) -> pd.DataFrame:
-    """Read the rows of the phrases' images from the tables of all shards."""
-    drawn = [("image_id", "in", phrases["image_id"].unique().tolist())]
-    return pd.concat([read_table(path, filters=drawn) for path in paths], ignore_index=True)
 
 
 def run_gates(
